@@ -1,0 +1,215 @@
+"""Measure the mesh: N processes over loopback TCP, bursts of messages, every one counted.
+
+    python examples/bench/gossip.py [--nodes 4] [--rounds 200]
+
+Each node publishes a burst each round and goes on to the next once it holds everyone's; nothing
+else runs, so CPU time is the network's alone. Two loads stand for the two modes: in a vertical
+round of four shares a node publishes 4 contributions of about 2 KB, in a horizontal one 16 of
+about 1 KB. The last line is JSON:
+
+    delivered         share of (message, receiving node) pairs that arrived, of all expected
+    repeated          deliveries of a message that was delivered before (must be 0)
+    latency_ms_p50/95 publish to validate, between processes
+    cpu_ms_delivered  CPU milliseconds of one node per message delivered to it, everything included
+                      (its own publishing, copies received and forwarded, heartbeats)
+    cpu_s_round       CPU seconds of one node per round
+    idle_rss_mb       memory of a node that is connected and has not sent anything yet
+"""
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+ROOT = Path(__file__).resolve().parents[2]
+LOADS = {"vertical": (4, 2048), "horizontal": (16, 1024)}
+"""Messages a node publishes in a round, and their length in bytes."""
+
+HEAD_BYTES = 20
+ROUND_S_MAX = 10.0
+"""After this a round's missing messages count as lost."""
+
+
+def work(index: int, options: argparse.Namespace) -> None:
+    """Be one node: publish, count, report one line of JSON."""
+    import trio
+
+    sys.path.insert(0, str(ROOT))
+    from node.mesh import Decision, MeshSettings
+    from node.mesh.gossip import open_gossip_mesh
+    from protocol.identity import Keypair, PeerId
+
+    count, length = LOADS[options.load]
+    random = Random(index)
+    held: dict[int, set[tuple[int, int]]] = {}
+    latencies_ms: list[float] = []
+    repeated = 0
+    arrived = trio.Event()
+
+    def validate(data: bytes, _forwarder: PeerId) -> Decision:
+        nonlocal repeated
+        author, round_index, number = (int.from_bytes(data[at : at + 4], "big") for at in (0, 4, 8))
+        sent_ns = int.from_bytes(data[12:20], "big")
+        latencies_ms.append((time.monotonic_ns() - sent_ns) / 1e6)
+        repeated += (author, number) in held.setdefault(round_index, set())
+        held[round_index].add((author, number))
+        arrived.set()
+        return Decision.ACCEPT
+
+    def message(round_index: int, number: int) -> bytes:
+        head = b"".join(part.to_bytes(4, "big") for part in (index, round_index, number))
+        return head + time.monotonic_ns().to_bytes(8, "big") + random.randbytes(length - HEAD_BYTES)
+
+    async def run() -> None:
+        nonlocal arrived
+        settings = MeshSettings(peers=tuple(options.peers))
+        keypair = Keypair.from_seed(bytes([index + 1]) * 32)
+        async with open_gossip_mesh(
+            settings, keypair, "/bench/messages", validate, address_topic="/bench/addresses"
+        ) as mesh:
+            print(json.dumps({"addresses": mesh.addresses}), flush=True)
+            while len(mesh.peers()) < options.nodes - 1:
+                await trio.sleep(0.05)
+            idle_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+            print(json.dumps({"ready": True}), flush=True)
+            await trio.to_thread.run_sync(sys.stdin.readline)
+            cpu_s, began_s = time.process_time(), time.monotonic()
+            expected = (options.nodes - 1) * count
+            for round_index in range(options.rounds):
+                for number in range(count):
+                    await mesh.publish(message(round_index, number))
+                with trio.move_on_after(ROUND_S_MAX):
+                    while len(held.get(round_index, ())) < expected:
+                        arrived = trio.Event()
+                        await arrived.wait()
+                await trio.sleep(options.pause)
+            report = {
+                "cpu_s": time.process_time() - cpu_s,
+                "wall_s": time.monotonic() - began_s,
+                "idle_rss_mb": idle_mb,
+            }
+            # Others may still need what we forward.
+            print(json.dumps({"done": True}), flush=True)
+            await trio.to_thread.run_sync(sys.stdin.readline)
+            report |= {
+                "delivered": sum(map(len, held.values())),
+                "repeated": repeated,
+                "latencies_ms": latencies_ms,
+                "counters": dict(mesh.counters()),
+            }
+            print(json.dumps(report), flush=True)
+
+    if options.profile and index == 1:
+        import cProfile
+
+        profile = cProfile.Profile()
+        profile.runcall(trio.run, run)
+        profile.dump_stats(options.profile)
+    else:
+        trio.run(run)
+
+
+def start(index: int, load: str, peers: list[str], options: argparse.Namespace) -> subprocess.Popen:
+    """Start a node's process and return it."""
+    command = [sys.executable, __file__, "--node", str(index), "--load", load]
+    command += ["--nodes", str(options.nodes), "--rounds", str(options.rounds)]
+    command += ["--pause", str(options.pause), "--peers", *peers]
+    if options.profile:
+        command += ["--profile", options.profile]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(  # noqa: S603 - starts this very file
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+
+
+def hear(process: subprocess.Popen) -> dict:
+    """Read one line of JSON from a node."""
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    if not line:
+        raise SystemExit(f"a node ended early, with status {process.wait()}")
+    return json.loads(line)
+
+
+def tell(process: subprocess.Popen) -> None:
+    """Let a node go on."""
+    assert process.stdin is not None
+    process.stdin.write("go\n")
+    process.stdin.flush()
+
+
+def measure(load: str, options: argparse.Namespace) -> dict:
+    """Run one load through fresh processes and return its figures."""
+    nodes = [start(0, load, [], options)]
+    addresses = hear(nodes[0])["addresses"]
+    nodes += [start(index, load, addresses, options) for index in range(1, options.nodes)]
+    for node in nodes[1:]:
+        hear(node)
+    for _ in ("ready", "done"):
+        for node in nodes:
+            hear(node)
+        for node in nodes:
+            tell(node)
+    reports = [hear(node) for node in nodes]
+    for node in nodes:
+        node.wait()
+    return figures(load, reports, options)
+
+
+def figures(load: str, reports: list[dict], options: argparse.Namespace) -> dict:
+    """Sum the nodes' reports up."""
+    count, length = LOADS[load]
+    expected = options.nodes * (options.nodes - 1) * count * options.rounds
+    delivered = sum(report["delivered"] for report in reports)
+    latencies = sorted(one for report in reports for one in report["latencies_ms"])
+    cpu_s = sum(report["cpu_s"] for report in reports)
+    copies = sum(report["counters"].get("duplicate", 0) for report in reports) / delivered
+    return {
+        "load": load,
+        "messages_per_node_round": count,
+        "message_bytes": length,
+        "delivered": delivered / expected,
+        "expected": expected,
+        "repeated": sum(report["repeated"] for report in reports),
+        "copies_per_delivery": round(1 + copies, 2),
+        "latency_ms_p50": round(statistics.median(latencies), 1),
+        "latency_ms_p95": round(latencies[int(len(latencies) * 0.95)], 1),
+        "cpu_ms_delivered": round(1000 * cpu_s / delivered, 3),
+        "cpu_s_round": round(cpu_s / options.nodes / options.rounds, 4),
+        "idle_rss_mb": round(max(report["idle_rss_mb"] for report in reports)),
+        "wall_s": round(max(report["wall_s"] for report in reports), 1),
+    }
+
+
+def main() -> None:
+    """Measure each load, print its figures, end with one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--nodes", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=200)
+    parser.add_argument("--pause", type=float, default=0.05, help="seconds between two rounds")
+    parser.add_argument("--load", choices=[*LOADS], help="this load only")
+    parser.add_argument("--profile", default="", help="cProfile of one node goes to this file")
+    parser.add_argument("--node", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--peers", nargs="*", default=[], help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.node is not None:
+        work(options.node, options)
+        return
+    results = [measure(load, options) for load in ([options.load] if options.load else LOADS)]
+    for result in results:
+        print("  ".join(f"{name} {value}" for name, value in result.items()))
+    print(
+        json.dumps(
+            {"bench": "gossip", "nodes": options.nodes, "rounds": options.rounds, "loads": results}
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

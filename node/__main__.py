@@ -1,0 +1,5 @@
+"""`python -m node` is `drl-node`."""
+
+from node.cli import main
+
+main()

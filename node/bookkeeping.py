@@ -1,0 +1,94 @@
+"""A round's figures, to the metrics file and the log, so that every curve can be drawn later.
+
+It counts and writes; it decides nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO
+
+from node.gate import Gate
+from node.log import Event
+from node.round import RoundReport
+from node.settings import plain
+from node.work import Evaluation
+
+BRIEF = ("authors", "contributions", "own_reward", "peers_reward", "same_policy")
+"""What of a round's line is also told in the log."""
+
+ADVICE = {
+    "all_groups_equal": "every group's rewards are equal; the task is too hard or too easy for "
+    "this model: try another task, more completions per prompt, or the graded reward",
+    "all_truncated": "no completion ends before the limit: raise swarm.completion_tokens_max",
+    "empty_round": "nothing arrived to train on",
+    "not_finite": "the loss was no finite number: lower train.learning_rate",
+}
+"""What an operator can do when a round teaches nothing."""
+
+
+@dataclass(slots=True)
+class Books:
+    """Where a node's figures go.
+
+    Args:
+        metrics: The metrics file; one line of JSON an entry.
+        tell: Told of what a person should see.
+        published: This node's contributions published since its start.
+    """
+
+    metrics: IO[str]
+    tell: Event
+    published: int = 0
+
+    def enter_round(
+        self, report: RoundReport, gate: Gate, *, peers: int, node_cpu_s: float
+    ) -> None:
+        """Write one round's figures."""
+        self.published += report.published
+        trained = plain(report.trained)
+        step = trained.pop("step")
+        assert isinstance(step, dict)
+        fields: dict[str, object] = {
+            "kind": "round",
+            "round": report.round_index,
+            "ended": report.ended,
+            "authors": report.authors,
+            "peers": peers,
+            "contributions": report.contributions,
+            "published": self.published,
+            "delivered": gate.delivered,
+            "admitted": gate.admitted,
+            "refused": gate.counts(),
+            "seconds": {what: round(spent, 3) for what, spent in report.spent.seconds.items()},
+            "cpu_model_s": round(report.spent.model_cpu_s, 3),
+            "cpu_node_s": round(node_cpu_s, 3),
+            "tokens_sampled": report.spent.tokens,
+        }
+        fields |= trained | step
+        self._write(fields)
+        brief = {key: fields[key] for key in BRIEF}
+        self.tell("round_done", {"round": report.round_index, "ended": report.ended} | short(brief))
+        if step["warning"]:
+            why = str(step["warning"])
+            told = {"round": report.round_index, "why": why, "advice": ADVICE[why]}
+            self.tell("no_gradient", told)
+
+    def enter_evaluation(
+        self, found: Evaluation, *, round_index: int, when: str, seconds: float
+    ) -> None:
+        """Write one evaluation's figures."""
+        fields = {"kind": "evaluation", "round": round_index, "when": when} | plain(found)
+        self._write(fields | {"seconds": round(seconds, 3)})
+        self.tell("evaluated", {"round": round_index} | short(plain(found)))
+
+    def _write(self, fields: Mapping[str, object]) -> None:
+        self.metrics.write(json.dumps(fields) + "\n")
+        self.metrics.flush()
+
+
+def short(fields: Mapping[str, object]) -> dict[str, object]:
+    """Shorten numbers for people."""
+    return {
+        key: round(value, 4) if isinstance(value, float) else value for key, value in fields.items()
+    }

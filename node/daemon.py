@@ -1,0 +1,347 @@
+"""Build the rooms, live until a signal, and leave everything so that a restart goes on.
+
+The order of building is the order of what can be refused: directory, key, model, ledger,
+network. What peers do cannot end it; a fault of the world's ends it with that fault.
+"""
+
+import signal
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import trio
+
+from node.bookkeeping import Books
+from node.compute import ProcessCompute, open_process_compute
+from node.config import NodeConfig, swarm_flags
+from node.datadir import lock_directory, make_private_directory
+from node.faults import ModelFault
+from node.gate import Gate
+from node.keyfile import load_or_create_key
+from node.ledger import Ledger
+from node.log import Event, configure_log, event_sink
+from node.mailbox import Mailbox
+from node.round import Participant, RoundReport, listen, run_round
+from node.work import EngineSettings, Opened, WorkerLost
+from protocol.beacon import HashChain
+from protocol.identity import Keypair
+from protocol.pace import Jump, Pace
+from protocol.schedule import Schedule
+from protocol.topics import address_topic, contribution_topic
+
+WORKER_LIVES = 5
+"""After this many deaths in a row, without a finished round between, the node gives up."""
+
+AUTHORS_HELD_MAX = 64
+"""How many authors' contributions of one round are held; a swarm has `shares` of them."""
+
+SAVE_S = 3.0
+"""How long the checkpoint of a node that was told to end may take."""
+
+QUIET = frozenset({"message_refused"})
+"""Events that a hostile peer can cause by the thousand; they are counted in every round."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Life:
+    """One run of a node: what it was told, what it holds open, how far it is.
+
+    Args:
+        saved_round: The round that the newest checkpoint goes on with.
+        trained_round: The round that the weights in memory go on with.
+    """
+
+    config: NodeConfig
+    node: Participant
+    compute: ProcessCompute
+    ledger: Ledger
+    books: Books
+    tell: Event
+    saved_round: int
+    trained_round: int
+
+
+async def run_daemon(config: NodeConfig) -> None:
+    """Run a node until it has done its rounds or a signal asks it to end.
+
+    Raises:
+        Fault: The world is in the way; what was saved is whole.
+    """
+    tell = event_sink(configure_log(config.log), QUIET)
+    make_private_directory(config.data_dir)
+    with lock_directory(config.data_dir):
+        keypair = load_or_create_key(config.data_dir / "identity.key")
+        async with trio.open_nursery() as nursery:
+            await nursery.start(end_on_signal, nursery.cancel_scope, tell)
+            async with open_life(config, keypair, tell) as life:
+                await live(life)
+            nursery.cancel_scope.cancel()
+
+
+async def end_on_signal(
+    scope: trio.CancelScope,
+    tell: Event,
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Cancel a scope at the first SIGINT or SIGTERM."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+        task_status.started()
+        async for number in received:
+            tell("stopping", {"signal": signal.Signals(number).name})
+            scope.cancel()
+            return
+
+
+@asynccontextmanager
+async def open_life(config: NodeConfig, keypair: Keypair, tell: Event) -> AsyncIterator[Life]:
+    """Load the model, open the ledger and join the network, in this order."""
+    async with open_process_compute(engine_settings(config)) as compute:
+        opened = await first_open(compute)
+        run_dir = Path(opened.run_dir)
+        make_private_directory(run_dir)
+        ledger = Ledger(run_dir / "ledger.db")
+        try:
+            with (run_dir / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
+                async with join(config, keypair, opened, ledger, tell, compute) as node:
+                    announce(config, node, opened, tell)
+                    yield Life(
+                        config=config,
+                        node=node,
+                        compute=compute,
+                        ledger=ledger,
+                        books=Books(metrics, tell),
+                        tell=tell,
+                        saved_round=opened.next_round,
+                        trained_round=opened.next_round,
+                    )
+        finally:
+            ledger.close()
+
+
+async def first_open(compute: ProcessCompute) -> Opened:
+    """Load model, task and checkpoint.
+
+    Raises:
+        ModelFault: The process dies of it.
+    """
+    try:
+        return await compute.open()
+    except WorkerLost as lost:
+        raise ModelFault(
+            f"The model could not be loaded: {lost}.",
+            fix="Free some memory or choose a smaller model; its last words stand above.",
+        ) from lost
+
+
+@asynccontextmanager
+async def join(
+    config: NodeConfig,
+    keypair: Keypair,
+    opened: Opened,
+    ledger: Ledger,
+    tell: Event,
+    compute: ProcessCompute,
+) -> AsyncIterator[Participant]:
+    """Join the swarm that the parameters name."""
+    from node.mesh.gossip import open_gossip_mesh
+
+    parameters = opened.parameters
+    schedule = Schedule(parameters, HashChain(parameters.digest()))
+    pace = Pace(
+        keypair.peer_id,
+        contributions_per_author=parameters.prompts_per_author,
+        round_s_max=config.round.round_s_max,
+        authors_min=config.round.authors_min,
+    )
+    mailbox = Mailbox(slots_max=AUTHORS_HELD_MAX * parameters.prompts_per_author)
+    gate = Gate(
+        parameters=parameters,
+        schedule=schedule,
+        pace=pace,
+        mailbox=mailbox,
+        ledger=ledger,
+        tell=tell,
+        open_round=opened.next_round,
+    )
+    async with open_gossip_mesh(
+        config.network,
+        keypair,
+        contribution_topic(parameters),
+        gate.validate,
+        address_topic=address_topic(parameters),
+        known_peers_path=Path(opened.run_dir) / "peers.json",
+        on_event=tell,
+    ) as mesh:
+        yield Participant(
+            keypair=keypair,
+            parameters=parameters,
+            schedule=schedule,
+            pace=pace,
+            gate=gate,
+            mailbox=mailbox,
+            mesh=mesh,
+            compute=compute,
+            tell=tell,
+        )
+
+
+def engine_settings(config: NodeConfig) -> EngineSettings:
+    """Return the part of the configuration that the model's process needs."""
+    return EngineSettings(
+        data_dir=str(config.data_dir),
+        swarm=config.swarm,
+        task=config.task,
+        model=config.model,
+        train=config.train,
+        checkpoint=config.checkpoint,
+    )
+
+
+def announce(config: NodeConfig, node: Participant, opened: Opened, tell: Event) -> None:
+    """Say who and where we are, with a line that another operator can paste."""
+    parameters = node.parameters
+    paste = f"drl-node start --peers {node.mesh.addresses[0]} {swarm_flags(config)}".rstrip()
+    print(  # noqa: T201 - for the person who started it; events go to standard error
+        f"peer id    {node.me}\n"
+        + "".join(f"listening  {address}\n" for address in node.mesh.addresses)
+        + f"swarm      {parameters.swarm} ({parameters.digest().hex()[:16]}): {parameters.task}, "
+        f"{parameters.mode}, {parameters.prompts_per_round} prompts x "
+        f"{parameters.completions_per_prompt} completions in {parameters.shares} shares\n"
+        f"join with  {paste}",
+        flush=True,
+    )
+    for path in opened.damaged_checkpoints:
+        tell("checkpoint_skipped", {"path": path, "why": "it does not match its manifest"})
+    tell(
+        "node_started",
+        {
+            "peer": str(node.me),
+            "addresses": list(node.mesh.addresses),
+            "swarm": parameters.digest().hex(),
+            "round": opened.next_round,
+            "policy": opened.policy_digest,
+        },
+    )
+
+
+async def live(life: Life) -> None:
+    """Take part in round after round; end with a checkpoint however it ends."""
+    deaths = 0
+    try:
+        round_index = await catch_up(life, life.saved_round)
+        if life.config.network.peers:
+            await listen(life.node, round_index, join_s=life.config.round.join_s)
+        if not is_over(life, round_index):
+            await evaluate(life, round_index, "start")
+        while not is_over(life, round_index):
+            try:
+                round_index = await one_round(life, round_index)
+                deaths = 0
+            except WorkerLost as lost:
+                deaths += 1
+                round_index = await revive(life, str(lost), deaths)
+        await trio.sleep(life.config.round.linger_s)
+    finally:
+        await leave(life)
+
+
+def is_over(life: Life, round_index: int) -> bool:
+    """Whether all rounds that this node was asked for lie behind it."""
+    return 0 < life.config.round.rounds <= round_index
+
+
+async def one_round(life: Life, round_index: int) -> int:
+    """Take part in a round and book it; return the next one's index."""
+    began_cpu_s = time.process_time()
+    report = await run_round(life.node, round_index)
+    if isinstance(report, Jump):
+        life.tell("round_jumped", {"from": round_index, "to": report.round_index})
+        life.node.gate.open(report.round_index)
+        return report.round_index
+    life.trained_round = round_index + 1
+    await save_when_due(life, report)
+    life.books.enter_round(
+        report,
+        life.node.gate,
+        peers=len(life.node.mesh.peers()),
+        node_cpu_s=time.process_time() - began_cpu_s,
+    )
+    every = life.config.evaluate.every
+    if is_over(life, life.trained_round):
+        await evaluate(life, life.trained_round, "end")
+    elif every and life.trained_round % every == 0:
+        await evaluate(life, life.trained_round, "running")
+    return life.trained_round
+
+
+async def save_when_due(life: Life, report: RoundReport) -> None:
+    """Write the checkpoint that is due, and forget what it has made needless."""
+    if life.trained_round - life.saved_round < life.config.checkpoint.every:
+        return
+    with report.spent.on("save"):
+        await life.compute.save(life.trained_round)
+    life.saved_round = life.trained_round
+    life.ledger.forget_before(life.saved_round)
+
+
+async def evaluate(life: Life, round_index: int, when: str) -> None:
+    """Measure held-out accuracy and book it; at start and end on more prompts."""
+    sizes = life.config.evaluate
+    if sizes.every == 0:
+        return
+    began_s = time.monotonic()
+    prompts = sizes.prompts if when == "running" else sizes.prompts_final
+    found = await life.compute.evaluate(prompts)
+    seconds = time.monotonic() - began_s
+    life.books.enter_evaluation(found, round_index=round_index, when=when, seconds=seconds)
+
+
+async def catch_up(life: Life, next_round: int) -> int:
+    """Train again what was closed after the last checkpoint; return the round to go on with."""
+    for round_index in life.ledger.closed_rounds():
+        if round_index < next_round:
+            continue
+        contributions = life.node.gate.recorded(round_index)
+        await life.compute.train(life.node.me, round_index, contributions)
+        life.tell("round_trained_again", {"round": round_index})
+        next_round = round_index + 1
+    life.trained_round = next_round
+    if next_round > life.node.gate.open_round:
+        life.node.gate.open(next_round)
+    return life.node.gate.open_round
+
+
+async def revive(life: Life, cause: str, deaths: int) -> int:
+    """Start the model's process again from its last checkpoint; return the round to go on with.
+
+    Raises:
+        ModelFault: It dies again and again.
+    """
+    if deaths > WORKER_LIVES:
+        raise ModelFault(
+            f"The model's process died {deaths} times in a row: {cause}.",
+            fix="Free some memory or choose a smaller model; the last checkpoint is whole.",
+        )
+    wait_s = 0.0 if deaths == 1 else float(2**deaths)
+    life.tell("worker_lost", {"cause": cause, "restart_s": wait_s})
+    await trio.sleep(wait_s)
+    try:
+        opened = await life.compute.open()
+        return await catch_up(life, opened.next_round)
+    except WorkerLost as lost:
+        return await revive(life, str(lost), deaths + 1)
+
+
+async def leave(life: Life) -> None:
+    """Write what the last checkpoint lacks, unless the model's process is in the midst of work.
+
+    Then nothing is lost either: the ledger holds what was closed after the checkpoint.
+    """
+    if life.trained_round > life.saved_round and not life.compute.is_busy:
+        with trio.CancelScope(deadline=trio.current_time() + SAVE_S, shield=True):
+            await life.compute.save(life.trained_round)
+            life.saved_round = life.trained_round
+    life.tell("node_stopped", {"trained": life.trained_round, "saved": life.saved_round})

@@ -1,0 +1,54 @@
+"""The directory that is a node's own: private, and used by one process at a time."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from node.faults import DataDirFault
+
+
+def make_private_directory(path: Path) -> None:
+    """Make a directory that only its owner may enter; leave an existing one as it is.
+
+    Raises:
+        DataDirFault: It cannot be made, or is something other than a directory.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataDirFault(
+            f"The directory {path} cannot be made: {error.strerror}.",
+            fix="Choose another with --data-dir, or make it writable for this user.",
+        ) from error
+
+
+@contextmanager
+def lock_directory(path: Path) -> Iterator[None]:
+    """Hold a directory for this process, so that no second node signs with its key.
+
+    Raises:
+        DataDirFault: Another process holds it, or it cannot be written.
+    """
+    try:
+        descriptor = os.open(path / "LOCK", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise DataDirFault(
+            f"The directory {path} cannot be written: {error.strerror}.",
+            fix="Choose another with --data-dir, or make it writable for this user.",
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            raise DataDirFault(
+                f"Another drl-node (process {holder}) uses the directory {path}.",
+                fix="Stop it, or give this node its own with --data-dir.",
+            ) from error
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,284 @@
+"""The model's side of a round, as plain calls: sample, train, evaluate, save.
+
+It knows nothing of peers, messages or time limits; it may run in this process (tests, the
+laboratory) or in one of its own (the daemon), and gives the same results in both.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from node import checkpoint
+from node.faults import ConfigFault
+from node.policy import CausalPolicy, Sampled, SampleRequest, SamplingParameters, noise_key
+from node.rollout import Group, Rollout
+from node.tasks import Task, reward, task_named
+from node.trainer import Trainer
+from node.work import Contributed, EngineSettings, Evaluation, Opened, Trained
+from protocol.contribution import Completion, Contribution
+from protocol.identity import PeerId
+from protocol.parameters import Encoding, Parameters
+
+EVALUATION_DOMAIN = b"drl-evaluation"
+"""Keys the noise of evaluations, so that they compare weights and not luck."""
+
+
+class Engine:
+    """A policy, its trainer and its task.
+
+    Raises:
+        ModelFault, TaskFault, CheckpointFault, ConfigFault: One of them cannot be loaded.
+    """
+
+    def __init__(self, settings: EngineSettings) -> None:
+        torch.set_num_threads(settings.model.threads)
+        self._settings = settings
+        self._task: Task = task_named(settings.task.source)
+        model = settings.model
+        self._policy = CausalPolicy.load(model.source, device=model.device, dtype=model.dtype)
+        self.parameters = swarm_parameters(settings, self._task, self._policy)
+        self._swarm = self.parameters.digest()
+        self._trainer = Trainer(
+            self._policy,
+            settings.train,
+            seed=0,
+            temperature=settings.swarm.temperature,
+            completion_tokens_max=settings.swarm.completion_tokens_max,
+        )
+        self.run_dir = Path(settings.data_dir) / "swarms" / self._swarm.hex()[:16]
+        self._checkpoints = self.run_dir / "checkpoints"
+
+    def open(self) -> Opened:
+        """Go on from the newest whole checkpoint, or from the model as loaded.
+
+        Raises:
+            DataDirFault: The run's directory cannot be made.
+            CheckpointFault: The checkpoint is of another model.
+        """
+        checkpoint.prepare(self._checkpoints)
+        found = checkpoint.latest(self._checkpoints)
+        next_round = 0
+        if found.path is not None:
+            snapshot = checkpoint.load(found.path)
+            self._trainer.restore(snapshot)
+            next_round = snapshot.round_index
+        return Opened(
+            parameters=self.parameters,
+            run_dir=str(self.run_dir),
+            next_round=next_round,
+            policy_digest=self._policy.digest().hex(),
+            damaged_checkpoints=tuple(f"{one.path}: {one.reason}" for one in found.damaged),
+        )
+
+    def sample(self, author: PeerId, round_index: int, prompts: Sequence[int]) -> Contributed:
+        """Answer an author's prompts of a round, every completion index of each."""
+        started = time.process_time()
+        count = self.parameters.completions_per_author
+        requests = [
+            SampleRequest(
+                prompt_tokens=self._prompt(prompt_index),
+                key=noise_key(
+                    swarm=self._swarm,
+                    round_index=round_index,
+                    prompt_index=prompt_index,
+                    author=author.public_key,
+                    index=index,
+                ),
+            )
+            for prompt_index in prompts
+            for index in range(count)
+        ]
+        sampled = self._sample(requests, self._sampling())
+        digest = self._policy.digest()
+        contributions = tuple(
+            Contribution(
+                author=author,
+                round_index=round_index,
+                prompt_index=prompt_index,
+                policy_digest=digest,
+                completions=tuple(
+                    self._completion(one) for one in sampled[at * count : (at + 1) * count]
+                ),
+            )
+            for at, prompt_index in enumerate(prompts)
+        )
+        return Contributed(
+            contributions=contributions,
+            tokens=sum(len(one.tokens) for one in sampled),
+            cpu_s=time.process_time() - started,
+        )
+
+    def train(
+        self, author: PeerId, round_index: int, contributions: Sequence[Contribution]
+    ) -> Trained:
+        """Reward every completion here, compare each with its group, and take one step.
+
+        Args:
+            author: This node, whose own reward is reported apart from the others'.
+            round_index: Which round's contributions these are.
+            contributions: In the canonical order, so that equal nodes stay equal.
+        """
+        started = time.process_time()
+        digest = self._policy.digest()
+        groups: dict[int, list[Rollout]] = {}
+        unusable = 0
+        for contribution in contributions:
+            rollouts = self._rollouts(contribution)
+            unusable += len(contribution.completions) - len(rollouts)
+            groups.setdefault(contribution.prompt_index, []).extend(rollouts)
+        step = self._trainer.step(
+            [Group(prompt_index, tuple(rollouts)) for prompt_index, rollouts in groups.items()],
+            round_index=round_index,
+        )
+        rollouts_all = [rollout for rollouts in groups.values() for rollout in rollouts]
+        own = [rollout.reward for rollout in rollouts_all if rollout.author == str(author)]
+        others = [rollout.reward for rollout in rollouts_all if rollout.author != str(author)]
+        return Trained(
+            step=step,
+            policy_digest=self._policy.digest().hex(),
+            completions=len(rollouts_all),
+            unusable=unusable,
+            same_policy=sum(one.policy_digest == digest for one in contributions),
+            own_reward=mean(own),
+            peers_reward=mean(others),
+            cpu_s=time.process_time() - started,
+        )
+
+    def evaluate(self, prompts: int) -> Evaluation:
+        """Measure accuracy on the first held-out prompts, with noise that never changes."""
+        started = time.process_time()
+        count = min(prompts, self._task.eval_prompts)
+        asked = [self._task.eval_prompt(index) for index in range(count)]
+        requests = [
+            SampleRequest(
+                prompt_tokens=self._policy.encode(prompt.text),
+                key=noise_key(
+                    swarm=EVALUATION_DOMAIN,
+                    round_index=0,
+                    prompt_index=index,
+                    author=b"",
+                    index=0,
+                ),
+            )
+            for index, prompt in enumerate(asked)
+        ]
+        sampled = self._sample(requests, self._sampling())
+        greedy = self._sample(requests, self._sampling(greedy=True))
+        scores = [
+            self._task.score(prompt, self._policy.decode(one.tokens), ended=one.ended)
+            for prompt, one in zip(asked, sampled, strict=True)
+        ]
+        right = [
+            self._task.score(prompt, self._policy.decode(one.tokens), ended=one.ended).answer_ok
+            for prompt, one in zip(asked, greedy, strict=True)
+        ]
+        return Evaluation(
+            prompts=count,
+            sampled=mean([score.answer_ok for score in scores]),
+            greedy=mean(right),
+            form=mean([score.format_ok for score in scores]),
+            length=mean([len(one.tokens) for one in sampled]),
+            cpu_s=time.process_time() - started,
+        )
+
+    def save(self, next_round: int) -> None:
+        """Put all that a restart needs on the disk, whole or not at all.
+
+        Raises:
+            DiskFault: The disk refuses; the last checkpoint stays as it was.
+        """
+        checkpoint.save(
+            self._checkpoints,
+            self._trainer.snapshot(next_round),
+            keep_last=self._settings.checkpoint.keep_last,
+        )
+
+    def _sampling(self, *, greedy: bool = False) -> SamplingParameters:
+        swarm = self._settings.swarm
+        return SamplingParameters(
+            temperature=0.0 if greedy else swarm.temperature,
+            top_k=swarm.top_k,
+            top_p=swarm.top_p,
+            tokens_max=swarm.completion_tokens_max,
+        )
+
+    def _sample(
+        self, requests: Sequence[SampleRequest], sampling: SamplingParameters
+    ) -> list[Sampled]:
+        return self._policy.sample(requests, sampling, batch_size=self._settings.model.batch_size)
+
+    def _prompt(self, prompt_index: int) -> tuple[int, ...]:
+        return self._policy.encode(self._task.prompt(prompt_index).text)
+
+    def _completion(self, sampled: Sampled) -> Completion:
+        if self.parameters.encoding is Encoding.TEXT:
+            return Completion(text=self._policy.decode(sampled.tokens), ended=sampled.ended)
+        return Completion(tokens=sampled.tokens, ended=sampled.ended)
+
+    def _rollouts(self, contribution: Contribution) -> list[Rollout]:
+        prompt = self._task.prompt(contribution.prompt_index)
+        prompt_tokens = self._policy.encode(prompt.text)
+        rollouts = []
+        for index, completion in enumerate(contribution.completions):
+            tokens = self._tokens(completion)
+            if not 0 < len(tokens) <= self.parameters.completion_tokens_max:
+                continue  # text that this tokenizer makes too long to be anybody's sample
+            text = completion.text or self._policy.decode(tokens)
+            score = self._task.score(prompt, text, ended=completion.ended)
+            rollouts.append(
+                Rollout(
+                    prompt_tokens=prompt_tokens,
+                    completion_tokens=tokens,
+                    ended=completion.ended,
+                    reward=reward(score, self.parameters.reward),
+                    author=str(contribution.author),
+                    index=index,
+                )
+            )
+        return rollouts
+
+    def _tokens(self, completion: Completion) -> tuple[int, ...]:
+        if self.parameters.encoding is Encoding.TOKENS:
+            return completion.tokens
+        return self._policy.encode_completion(completion.text, ended=completion.ended)
+
+
+def swarm_parameters(settings: EngineSettings, task: Task, policy: CausalPolicy) -> Parameters:
+    """Join what the operator set with what the model and the task turned out to be.
+
+    Raises:
+        ConfigFault: The numbers contradict each other.
+    """
+    swarm = settings.swarm
+    try:
+        return Parameters(
+            swarm=swarm.name,
+            test_swarm=swarm.test_swarm,
+            task=task.name,
+            task_digest=task.digest,
+            task_prompts=task.train_prompts,
+            reward=settings.task.reward,
+            model_family=policy.family_digest,
+            tokenizer=policy.tokenizer_digest,
+            vocabulary_size=policy.vocabulary_size,
+            eos_token=policy.eos_token,
+            mode=swarm.mode,
+            prompt_choice=swarm.prompt_choice,
+            encoding=swarm.encoding,
+            prompts_per_round=swarm.prompts_per_round,
+            completions_per_prompt=swarm.completions_per_prompt,
+            shares=swarm.shares,
+            temperature=swarm.temperature,
+            top_k=swarm.top_k,
+            top_p=swarm.top_p,
+            completion_tokens_max=swarm.completion_tokens_max,
+        )
+    except ValueError as error:
+        raise ConfigFault(f"[swarm] {error}", fix="Change the number that is named.") from error
+
+
+def mean(values: Sequence[float]) -> float:
+    """The mean, and 0 of nothing."""
+    return sum(values) / len(values) if values else 0.0

@@ -1,0 +1,160 @@
+"""Where a peer's bytes become a contribution in hand, or a refusal that is counted.
+
+Called by the mesh for every unique message, between two reads of a socket: admission decides,
+the ledger keeps, the mailbox holds, pace is told. Nothing here looks at a model.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from node.ledger import Ledger
+from node.log import Event
+from node.mailbox import Mailbox, canonical
+from node.mesh import Decision
+from protocol.admission import Admission, Admitted
+from protocol.contribution import Contribution
+from protocol.errors import Ignored, Reason, Rejected
+from protocol.identity import PeerId
+from protocol.pace import Pace
+from protocol.parameters import Parameters
+from protocol.schedule import Schedule
+
+
+class Gate:
+    """Admission with its consequences.
+
+    Args:
+        parameters: What the swarm agreed on.
+        schedule: Whose prompts are whose.
+        pace: Told who was heard, and where.
+        mailbox: Where contributions wait for their round.
+        ledger: Where their bytes survive a crash.
+        tell: Told of refusals.
+        open_round: The round that contributions are still taken for; later ones are held,
+            earlier ones forwarded but of no use here any more.
+    """
+
+    def __init__(
+        self,
+        *,
+        parameters: Parameters,
+        schedule: Schedule,
+        pace: Pace,
+        mailbox: Mailbox,
+        ledger: Ledger,
+        tell: Event,
+        open_round: int,
+    ) -> None:
+        self._parameters = parameters
+        self._schedule = schedule
+        self._admission = Admission(parameters, schedule)
+        self._pace = pace
+        self._mailbox = mailbox
+        self._ledger = ledger
+        self._tell = tell
+        self._open_round = open_round
+        self.refused: Counter[Reason] = Counter()
+        self.delivered = 0
+        self.admitted = 0
+
+    @property
+    def open_round(self) -> int:
+        """The round that contributions are still taken for."""
+        return self._open_round
+
+    @property
+    def has_heard(self) -> bool:
+        """Whether any peer has proven to be in some round of this swarm."""
+        return self.delivered + self.refused[Reason.ROUND_AHEAD] > 0
+
+    def validate(self, data: bytes, forwarder: PeerId) -> Decision:
+        """Decide about a peer's message, and keep what is worth keeping."""
+        try:
+            admitted = self._admission.admit(data, round_index=self._open_round)
+        except Rejected as refused:
+            self._count(refused, forwarder)
+            return Decision.REJECT
+        except Ignored as refused:
+            self._count(refused, forwarder)
+            if refused.author is not None and refused.round_index is not None:  # proven
+                self._pace.heard(refused.author, refused.round_index)
+                self._mailbox.wake()
+            return Decision.IGNORE
+        self._keep(admitted, data)
+        return Decision.ACCEPT
+
+    def admit_own(self, contributions: Sequence[Contribution], raws: Sequence[bytes]) -> None:
+        """Record this node's own messages before they are published, by everybody's rules."""
+        self._ledger.record_own(contributions[0].round_index, raws)
+        for raw in raws:
+            self._hold(self._admission.admit(raw, round_index=self._open_round))
+
+    def recall(self, round_index: int) -> tuple[bytes, ...]:
+        """Take up again what the ledger kept of a round; return this node's own messages."""
+        kept = self._ledger.envelopes(round_index)
+        for envelope in kept:
+            with contextlib.suppress(Ignored):  # held since it arrived, a round early
+                self._hold(self._admission.admit(envelope.raw, round_index=self._open_round))
+        return tuple(envelope.raw for envelope in kept if envelope.own)
+
+    def recorded(self, round_index: int) -> tuple[Contribution, ...]:
+        """Return what the ledger kept of a closed round, in the canonical order.
+
+        A fresh admission reads it, since the running one has let these bytes in already.
+        """
+        admission = Admission(self._parameters, self._schedule)
+        read = [
+            admission.admit(envelope.raw, round_index=round_index).contribution
+            for envelope in self._ledger.envelopes(round_index)
+        ]
+        return canonical(one for one in read if one is not None)
+
+    def close_round(self, round_index: int) -> tuple[Contribution, ...]:
+        """Freeze a round; return its contributions in the canonical order.
+
+        What arrives for it from now on is late. Nothing else can run in between, so the
+        ledger and the returned contributions are the same set.
+        """
+        self._ledger.close_round(round_index)
+        contributions = self._mailbox.take(round_index)
+        self.open(round_index + 1)
+        return contributions
+
+    def open(self, round_index: int) -> None:
+        """Take contributions for this round from now on."""
+        self._open_round = round_index
+        self._admission.advance(round_index)
+        self._mailbox.forget_before(round_index)
+
+    def counts(self) -> Mapping[str, int]:
+        """Refusals by reason, for reports."""
+        return {reason.value: count for reason, count in sorted(self.refused.items())}
+
+    def _keep(self, admitted: Admitted, data: bytes) -> None:
+        if not admitted.late:
+            self._ledger.record(admitted.round_index, data)
+        self._hold(admitted)
+        if admitted.contribution is not None:
+            self.delivered += 1
+            self.admitted += not admitted.late
+
+    def _hold(self, admitted: Admitted) -> None:
+        contribution = admitted.contribution
+        if contribution is not None and not admitted.late and self._mailbox.offer(contribution):
+            self._pace.contributed(admitted.author, admitted.round_index)
+        else:
+            self._pace.heard(admitted.author, admitted.round_index)
+        self._mailbox.wake()
+
+    def _count(self, refused: Rejected | Ignored, forwarder: PeerId) -> None:
+        self.refused[refused.reason] += 1
+        self._tell(
+            "message_refused",
+            {
+                "reason": refused.reason.value,
+                "detail": refused.detail,
+                "author": str(refused.author) if refused.author else None,
+                "forwarder": str(forwarder),
+            },
+        )

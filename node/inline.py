@@ -1,0 +1,38 @@
+"""Model work in this very process: for tests, simulations and the laboratory."""
+
+from collections.abc import Sequence
+
+from node.engine import Engine
+from node.work import Contributed, EngineSettings, Evaluation, Opened, Trained
+from protocol.contribution import Contribution
+from protocol.identity import PeerId
+
+
+class InlineCompute:
+    """The engine behind the asynchronous interface; calls block their task."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._settings = settings
+        self.engine = Engine(settings)
+
+    async def open(self) -> Opened:
+        """Load the newest checkpoint."""
+        return self.engine.open()
+
+    async def sample(self, author: PeerId, round_index: int, prompts: Sequence[int]) -> Contributed:
+        """Answer an author's prompts of a round."""
+        return self.engine.sample(author, round_index, prompts)
+
+    async def train(
+        self, author: PeerId, round_index: int, contributions: Sequence[Contribution]
+    ) -> Trained:
+        """Reward, compare and take a round's step."""
+        return self.engine.train(author, round_index, contributions)
+
+    async def evaluate(self, prompts: int) -> Evaluation:
+        """Measure held-out accuracy."""
+        return self.engine.evaluate(prompts)
+
+    async def save(self, next_round: int) -> None:
+        """Write a checkpoint."""
+        self.engine.save(next_round)

@@ -1,0 +1,134 @@
+"""What must survive a crash: the signed bytes of each round and which rounds are closed.
+
+Own envelopes are on disk before they are published, so that a restarted node says again
+what it said before and never something else. A closed round keeps the bytes that it was
+trained on until a checkpoint has made them needless. It knows nothing of what the bytes mean.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.faults import DataDirFault, DiskFault
+
+SCHEMA_VERSION = 1
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS envelopes (
+    round INTEGER NOT NULL,
+    own INTEGER NOT NULL,
+    raw BLOB NOT NULL,
+    UNIQUE (round, raw)
+);
+CREATE TABLE IF NOT EXISTS closed (round INTEGER PRIMARY KEY);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Signed bytes as they were published or admitted."""
+
+    raw: bytes
+    own: bool
+
+
+class Ledger:
+    """One SQLite file in WAL mode; every write is durable when the call returns.
+
+    Raises:
+        DataDirFault: The file is no ledger, is damaged, or comes from a newer version.
+        DiskFault: The disk refuses a write.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._open()
+        except sqlite3.DatabaseError as error:
+            raise self._fault(error) from error
+
+    def _open(self) -> None:
+        self._file = sqlite3.connect(self._path, isolation_level=None)
+        version = self._file.execute("PRAGMA user_version").fetchone()[0]
+        if version > SCHEMA_VERSION:
+            raise DataDirFault(
+                f"The ledger {self._path} is of version {version}; this program knows "
+                f"{SCHEMA_VERSION}.",
+                fix="Update drl-node, or start with another --data-dir.",
+            )
+        self._file.execute("PRAGMA journal_mode=WAL")
+        self._file.execute("PRAGMA synchronous=NORMAL")
+        self._file.executescript(SCHEMA)
+        self._file.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+    def _fault(self, error: sqlite3.DatabaseError) -> DataDirFault | DiskFault:
+        if isinstance(error, sqlite3.OperationalError):
+            return DiskFault(
+                f"The ledger {self._path} cannot be written: {error}.",
+                fix="Free some space and start again; what was saved is kept.",
+            )
+        return DataDirFault(
+            f"The ledger {self._path} is damaged: {error}.",
+            fix="Move it away: the node goes on from its last checkpoint without it.",
+        )
+
+    def record_own(self, round_index: int, raws: Iterable[bytes]) -> None:
+        """Write what this node is about to publish, flushed to the disk itself."""
+        self._write(round_index, raws, own=True)
+
+    def record(self, round_index: int, raw: bytes) -> None:
+        """Write what a peer published and admission let in; it survives a killed process."""
+        self._write(round_index, [raw], own=False)
+
+    def _write(self, round_index: int, raws: Iterable[bytes], *, own: bool) -> None:
+        rows = [(round_index, own, raw) for raw in raws]
+        try:
+            self._file.execute(f"PRAGMA synchronous={'FULL' if own else 'NORMAL'}")
+            self._file.execute("BEGIN IMMEDIATE")
+            self._file.executemany("INSERT OR IGNORE INTO envelopes VALUES (?, ?, ?)", rows)
+            self._file.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            if self._file.in_transaction:
+                self._file.execute("ROLLBACK")
+            raise self._fault(error) from error
+
+    def envelopes(self, round_index: int) -> tuple[Envelope, ...]:
+        """Return a round's envelopes, in the order in which they were written."""
+        rows = self._file.execute(
+            "SELECT raw, own FROM envelopes WHERE round = ? ORDER BY rowid", (round_index,)
+        )
+        return tuple(Envelope(raw, bool(own)) for raw, own in rows)
+
+    def close_round(self, round_index: int) -> None:
+        """Freeze what a round is trained on: what is recorded of it by now."""
+        try:
+            self._file.execute("INSERT OR IGNORE INTO closed VALUES (?)", (round_index,))
+        except sqlite3.DatabaseError as error:
+            raise self._fault(error) from error
+
+    def closed_rounds(self) -> tuple[int, ...]:
+        """Rounds that were frozen and not yet forgotten, oldest first."""
+        rows = self._file.execute("SELECT round FROM closed ORDER BY round")
+        return tuple(row[0] for row in rows)
+
+    def highest_own_round(self) -> int:
+        """The latest round that this node has signed anything for, or -1."""
+        row = self._file.execute("SELECT max(round) FROM envelopes WHERE own = 1").fetchone()
+        return -1 if row[0] is None else int(row[0])
+
+    def forget_before(self, round_index: int) -> None:
+        """Drop the rounds that a checkpoint has made needless."""
+        try:
+            self._file.execute("BEGIN IMMEDIATE")
+            self._file.execute("DELETE FROM envelopes WHERE round < ?", (round_index,))
+            self._file.execute("DELETE FROM closed WHERE round < ?", (round_index,))
+            self._file.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            if self._file.in_transaction:
+                self._file.execute("ROLLBACK")
+            raise self._fault(error) from error
+
+    def close(self) -> None:
+        """Close the file; everything in it is already safe."""
+        self._file.close()

@@ -1,0 +1,67 @@
+"""What the node says: past-tense events with fields, for people or for machines."""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from node.faults import ConfigFault
+from node.settings import LogSettings, nearest
+
+Event = Callable[[str, Mapping[str, object]], None]
+"""How rooms below tell of what happened: a name and its fields."""
+
+LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+FORMATS = ("auto", "console", "json")
+
+
+def configure_log(settings: LogSettings) -> structlog.typing.FilteringBoundLogger:
+    """Send events to standard error and return the logger that does.
+
+    Raises:
+        ConfigFault: The level or the format is unknown.
+    """
+    if settings.level not in LEVELS:
+        fix = nearest(settings.level, list(LEVELS))
+        raise ConfigFault(f"[log] level = {settings.level!r} is unknown.", fix=fix)
+    if settings.format not in FORMATS:
+        fix = nearest(settings.format, list(FORMATS))
+        raise ConfigFault(f"[log] format = {settings.format!r} is unknown.", fix=fix)
+    on_terminal = sys.stderr.isatty()
+    console = settings.format == "console" or (settings.format == "auto" and on_terminal)
+    last: structlog.typing.Processor = (
+        structlog.dev.ConsoleRenderer(colors=on_terminal)
+        if console
+        else structlog.processors.JSONRenderer()
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            last,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[settings.level]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
+    return logger
+
+
+def event_sink(
+    log: structlog.typing.FilteringBoundLogger, quiet: frozenset[str] = frozenset()
+) -> Event:
+    """Return a sink for the rooms below; `quiet` names are told at debug level only."""
+
+    def tell(name: str, fields: Mapping[str, object]) -> None:
+        speak = log.debug if name in quiet else log.info
+        speak(name, **fields)
+
+    return tell

@@ -1,0 +1,320 @@
+"""The mesh over TCP: GossipSub of py-libp2p, hardened, with peers found and kept.
+
+This module only puts the rooms together, in the one order in which they start and stop safely:
+services first and listening last, since an early caller finds no service; connections closed
+before the services, since a late frame finds a closed nursery. What is wrong with the library, and
+what is done about it, stands at each override in `pubsub`, `router`, `outbox` and `host`.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import trio
+from libp2p.host.basic_host import BasicHost
+from libp2p.tools.anyio_service import background_trio_service
+from libp2p.utils.address_validation import expand_wildcard_address
+from multiaddr import Multiaddr
+
+from node.faults import NetworkFault
+from node.mesh.addresses import Address, encode_announcement
+from node.mesh.book import AddressBook
+from node.mesh.dialer import Dialer
+from node.mesh.gate import JudgeError
+from node.mesh.host import build_host, check_free, close_host
+from node.mesh.mesh import Decision, OnEvent, Validate, no_event
+from node.mesh.pubsub import HardenedPubsub
+from node.mesh.router import HardenedGossipSub
+from node.mesh.settings import MeshSettings
+from protocol.identity import Keypair, PeerId
+
+SAVE_S = 10.0
+"""How often known peers are written down, if they changed."""
+
+ANNOUNCE_S_MIN = 1.5
+"""Shortest pause between two announcements of ours; peers ignore those within a second."""
+
+DRAIN_S = 0.5
+CLOSE_S = 1.0
+"""At the end: how long queued messages and closing connections may take, together below 2 s."""
+
+
+@asynccontextmanager
+async def open_gossip_mesh(
+    settings: MeshSettings,
+    keypair: Keypair,
+    topic: str,
+    validate: Validate,
+    *,
+    address_topic: str,
+    known_peers_path: Path | None = None,
+    on_event: OnEvent = no_event,
+) -> AsyncIterator["GossipMesh"]:
+    """Join the swarm for as long as the block lasts.
+
+    Args:
+        settings: Where to listen, whom to dial, limits.
+        keypair: Who we are; also the libp2p identity.
+        topic: The topic of the messages.
+        validate: Asked about, and so handed, each message once.
+        address_topic: The topic on which peers tell where they are.
+        known_peers_path: Where known peers are kept across restarts; None keeps none.
+        on_event: Told what happened.
+
+    Yields:
+        The mesh, listening; peers come as they are reached.
+
+    Raises:
+        NetworkFault: An address is malformed, or cannot be listened on.
+        Exception: Whatever `validate` raised: a bug of ours, which ends the mesh.
+    """
+    _check_peers(settings)
+    listen = _multiaddrs(settings.listen, "listen")
+    announce = _multiaddrs(settings.announce, "announce")
+    for address in listen:
+        check_free(address)
+    book = AddressBook(
+        keypair.peer_id, known_peers_path, clock=trio.current_time, on_event=on_event
+    )
+    book.load()
+    host = build_host(keypair, announce, on_event)
+    mesh = GossipMesh(
+        host, settings, keypair, topic, address_topic, validate, book=book, on_event=on_event
+    )
+    raised: Exception | None = None
+    async with mesh.running():
+        try:
+            await mesh.listen(listen)
+            yield mesh
+        except Exception as error:  # noqa: BLE001 - not hostile: raised below, out of the groups
+            # that the nurseries in between would put it into.
+            raised = error
+    if mesh.failure is not None:
+        raise mesh.failure.__cause__ or mesh.failure
+    if raised is not None:
+        raise raised
+
+
+class GossipMesh:
+    """A node's membership of a swarm over TCP; made by `open_gossip_mesh`."""
+
+    def __init__(
+        self,
+        host: BasicHost,
+        settings: MeshSettings,
+        keypair: Keypair,
+        topic: str,
+        address_topic: str,
+        validate: Validate,
+        *,
+        book: AddressBook,
+        on_event: OnEvent,
+    ) -> None:
+        random = Random(keypair.peer_id.to_bytes())  # noqa: S311 - spreads waits; no secret
+        self.failure: JudgeError | None = None
+        self._host = host
+        self._settings = settings
+        self._topic = topic
+        self._address_topic = address_topic
+        self._book = book
+        self._on_event = on_event
+        self._keypair = keypair
+        self._present: frozenset[PeerId] = frozenset()
+        self._newcomer = trio.Event()
+        self._listening = trio.Event()
+        self._stopping = trio.Event()
+        self._scope: trio.CancelScope | None = None
+
+        def judge(data: bytes, forwarder: PeerId, _author: PeerId) -> Decision:
+            return validate(data, forwarder)
+
+        self._router = HardenedGossipSub(settings, random=random)
+        self._pubsub = HardenedPubsub(
+            host,
+            self._router,
+            keypair=keypair,
+            settings=settings,
+            judges={topic: judge, address_topic: book.hear},
+            counted_as={topic: "", address_topic: "address_"},
+            on_event=on_event,
+            on_bug=self._fail,
+            on_peers=self._compare_peers,
+            random=random,
+        )
+        self._dialer = Dialer(
+            host.get_network(),
+            own=keypair.peer_id,
+            book=book,
+            settings=settings,
+            connected=self.peers,
+            on_event=on_event,
+            random=random,
+        )
+
+    @property
+    def peer_id(self) -> PeerId:
+        """Who we are to the others."""
+        return self._keypair.peer_id
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Multiaddrs under which others can dial us, each ending in `/p2p/<peer id>`."""
+        return tuple(str(address) for address in self._own_addresses())
+
+    async def publish(self, data: bytes) -> None:
+        """Hand one message to every peer that wants it; see `Mesh.publish`.
+
+        Raises:
+            ValueError: It is empty or longer than a message may be.
+        """
+        if not 1 <= len(data) <= self._settings.message_bytes_max:
+            raise ValueError(
+                f"a message has 1 to {self._settings.message_bytes_max} bytes, not {len(data)}"
+            )
+        await self._pubsub.publish(self._topic, data)
+
+    def peers(self) -> tuple[PeerId, ...]:
+        """Peers that are connected and subscribed to our topic, in the order of their ids."""
+        return tuple(self._pubsub.subscribers(self._topic))
+
+    def counters(self) -> Mapping[str, int]:
+        """Count what passed since the start."""
+        return dict(self._pubsub.counts)
+
+    async def listen(self, addresses: list[Multiaddr]) -> None:
+        """Take callers from now on.
+
+        Raises:
+            NetworkFault: An address cannot be listened on.
+        """
+        for address in addresses:
+            if not await self._host.get_network().listen(address):
+                raise NetworkFault(
+                    f"cannot listen on {address}", fix="choose another address to listen on"
+                )
+        self._on_event("listening", {"addresses": self.addresses})
+        self._listening.set()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run the rooms around a block, which is cancelled if a judge fails."""
+        async with trio.open_nursery() as nursery:
+            self._scope = nursery.cancel_scope
+            await nursery.start(self._serve)
+            nursery.start_soon(self._dialer.run)
+            nursery.start_soon(self._announce)
+            nursery.start_soon(self._remember)
+            try:
+                yield
+            finally:
+                nursery.cancel_scope.cancel()
+                self._stopping.set()
+
+    async def _serve(self, task_status: Any) -> None:
+        """Run the library until we stop.
+
+        Shielded: when a cancellation reaches its tasks all at once, they leave sockets open.
+
+        Args:
+            task_status: Trio's; the stubs of trio that libp2p brings along lack the type.
+        """
+        with trio.CancelScope(shield=True):
+            async with (
+                self._host.run([]),
+                background_trio_service(self._pubsub),
+                background_trio_service(self._router),
+            ):
+                await self._pubsub.wait_until_ready()
+                await self._pubsub.subscribe(self._topic)
+                await self._pubsub.subscribe(self._address_topic)
+                task_status.started()
+                await self._stopping.wait()
+                await self._stop()
+
+    async def _stop(self) -> None:
+        """Send what is queued, close the connections, write down the peers."""
+        if self.failure is None:
+            await self._pubsub.drain(DRAIN_S)
+        await close_host(self._host, CLOSE_S)
+        self._book.save()
+
+    async def _announce(self) -> None:
+        """Tell the swarm where we are: at once, when a peer comes, and every now and then."""
+        await self._listening.wait()
+        while True:
+            addresses = self._own_addresses()
+            if addresses:
+                await self._pubsub.publish(self._address_topic, encode_announcement(addresses))
+            await trio.sleep(ANNOUNCE_S_MIN)
+            with trio.move_on_after(self._settings.announce_s):
+                await self._newcomer.wait()
+            self._newcomer = trio.Event()
+
+    async def _remember(self) -> None:
+        """Write known peers down, beside the event loop: a disk may take its time."""
+        while True:
+            await trio.sleep(SAVE_S)
+            await trio.to_thread.run_sync(self._book.save)
+
+    def _compare_peers(self) -> None:
+        """Tell who has come and who has gone since the last time."""
+        present = frozenset(self.peers())
+        for peer in sorted(present - self._present):
+            self._book.meet(peer)
+            self._newcomer.set()
+            self._on_event("peer_connected", {"peer": peer, "peers": len(present)})
+        for peer in sorted(self._present - present):
+            self._on_event("peer_disconnected", {"peer": peer, "peers": len(present)})
+        self._present = present
+        self._dialer.notice()
+
+    def _fail(self, failure: JudgeError) -> None:
+        """End the mesh: the judge's bug is raised where the mesh was opened."""
+        self.failure = self.failure or failure
+        if self._scope is not None:
+            self._scope.cancel()
+
+    def _own_addresses(self) -> list[Address]:
+        """Return where we are; 0.0.0.0 and :: stand for each interface's address."""
+        places = [
+            place
+            for address in self._host.get_addrs()
+            for place in expand_wildcard_address(address)
+        ]
+        return [_own(str(place), self.peer_id) for place in dict.fromkeys(map(str, places))]
+
+
+def _own(text: str, own: PeerId) -> Address:
+    address = Address.parse(text.partition("/p2p/")[0])
+    return Address(address.kind, address.host, address.port, own)
+
+
+def _check_peers(settings: MeshSettings) -> None:
+    for text in settings.peers:
+        try:
+            peer = Address.parse(text).peer
+        except ValueError as error:
+            raise NetworkFault(
+                f"peer address {text!r}: {error}",
+                fix="copy the whole line that the other node prints when it starts",
+            ) from error
+        if peer is None:
+            raise NetworkFault(
+                f"peer address {text!r} does not say who should answer there",
+                fix="append /p2p/ and the peer id that the other node prints when it starts",
+            )
+
+
+def _multiaddrs(texts: tuple[str, ...], purpose: str) -> list[Multiaddr]:
+    addresses = []
+    for text in texts:
+        try:
+            addresses.append(Multiaddr(str(Address.parse(text))))
+        except ValueError as error:
+            raise NetworkFault(
+                f"cannot {purpose} {text!r}: {error}",
+                fix="write an address like /ip4/0.0.0.0/tcp/4001",
+            ) from error
+    return addresses

@@ -1,0 +1,181 @@
+"""The library's GossipSub router, with each of its defects answered by one override.
+
+Who is whose neighbour (GRAFT, PRUNE, heartbeat) is left to the library. Messages do not pass
+through here: `node.mesh.pubsub` checks them, asks this room who should have them, and queues them.
+"""
+
+import math
+from random import Random
+from typing import Any
+
+from libp2p.custom_types import TProtocol
+from libp2p.peer.id import ID
+from libp2p.pubsub.gossipsub import GossipSub
+from libp2p.pubsub.pb import rpc_pb2
+from libp2p.pubsub.score import ScoreParams, TopicScoreParams
+
+from node.mesh.outbox import Outbox
+from node.mesh.settings import MeshSettings
+from node.mesh.wire import CONTROL_IDS_MAX
+
+PROTOCOLS = (TProtocol("/meshsub/1.1.0"), TProtocol("/meshsub/1.0.0"))
+"""Not 1.2: its IDONTWANT doubles the frames and hardly saves a copy. Not 1.3 and later: theirs is
+an extension handshake that nothing here uses."""
+
+HEARTBEAT_S = 1
+GOSSIP_WINDOW = 5
+"""Heartbeats for which a message is offered to non-neighbours and replayed to newcomers."""
+GOSSIP_HISTORY = 10
+"""Heartbeats for which it can be asked for."""
+PRUNE_BACK_OFF_S = 10
+UNSUBSCRIBE_BACK_OFF_S = 2
+GOSSIP_SHARE = 0.25
+"""Of the peers that are no neighbours, this share hears each heartbeat what we hold (GossipSub's
+gossip factor), and at least `degree` of them."""
+
+OFFERS_MAX = CONTROL_IDS_MAX // 2
+"""Ids of one topic in one IHAVE: both topics of a swarm may have one in the same frame."""
+
+REJECTS_MAX = 20.0
+"""Invalid messages, decaying by 1 % a second, after which a forwarder is shown the door. An honest
+one checks what it forwards, so even a few mean another version of the rules."""
+
+_SCORING = ScoreParams(
+    p4_invalid_messages=TopicScoreParams(weight=1.0, cap=100.0, decay=0.99),
+    publish_threshold=-REJECTS_MAX,
+    gossip_threshold=-REJECTS_MAX / 2,
+    graylist_threshold=-REJECTS_MAX,
+    # Peer exchange would let a stranger choose whom we dial.
+    accept_px_threshold=math.inf,
+)
+
+
+class HardenedGossipSub(GossipSub):
+    """Keeps the neighbours; see the module.
+
+    Args:
+        settings: Degrees.
+        random: Chooses among peers where any would do.
+    """
+
+    def __init__(self, settings: MeshSettings, *, random: Random) -> None:
+        super().__init__(
+            protocols=PROTOCOLS,
+            degree=settings.degree,
+            degree_low=settings.degree_low,
+            degree_high=settings.degree_high,
+            gossip_window=GOSSIP_WINDOW,
+            gossip_history=GOSSIP_HISTORY,
+            heartbeat_interval=HEARTBEAT_S,
+            prune_back_off=PRUNE_BACK_OFF_S,
+            unsubscribe_back_off=UNSUBSCRIBE_BACK_OFF_S,
+            score_params=_SCORING,
+            # It slows the heartbeat from 1 s to 30 s or 60 s in a small swarm.
+            adaptive_gossip_enabled=False,
+            # It drops a node's own bursts above 10 messages a second, and blames the node.
+            spam_protection_enabled=False,
+            # It wants neighbours from three networks, which a machine of one's own cannot offer.
+            eclipse_protection_enabled=False,
+        )
+        self._random = random
+
+    def neighbours(self, topic: str) -> set[ID]:
+        """Return who is sent every message of a topic."""
+        return self.mesh.get(topic, set())
+
+    def recipients(self, topic: str) -> list[ID]:
+        """Return who is sent a message of our own: the neighbours, and others up to degree_high.
+
+        A node whose neighbours are few (pruned by a hub that has its fill) would otherwise wait
+        for the next heartbeat to be heard at all.
+        """
+        neighbours = self.neighbours(topic)
+        others = sorted(self._subscribers(topic) - neighbours, key=ID.to_bytes)
+        room = max(0, self.degree_high - len(neighbours))
+        return [*neighbours, *self._random.sample(others, min(room, len(others)))]
+
+    def offend(self, peer_id: ID, topic: str) -> bool:
+        """Note an invalid message of a forwarder; True once it has sent too many."""
+        if self.scorer is None:
+            return False
+        self.scorer.on_invalid_message(peer_id, topic)
+        return self.scorer.topic_score(peer_id, topic) <= -REJECTS_MAX
+
+    def remember(self, serialized: bytes) -> None:
+        """Keep a message for those who ask or come later.
+
+        Parsed anew, since a message taken out of an RPC keeps all of that RPC in memory.
+        """
+        self.mcache.put(rpc_pb2.Message.FromString(serialized))
+
+    async def publish(self, msg_forwarder: ID, pubsub_msg: rpc_pb2.Message) -> None:
+        """Not used: the library's way keeps copies against equivocation and for strangers."""
+        raise NotImplementedError("messages leave through HardenedPubsub")
+
+    async def handle_rpc(self, rpc: rpc_pb2.RPC, sender_peer_id: ID) -> None:
+        """Let the library handle control entries about our own topics only.
+
+        Others would fill its tables of back-offs and rates, which are kept per topic for ever.
+        Signed peer records are dropped unread: verifying one costs as much as a message.
+        """
+        lean = rpc_pb2.RPC()
+        control, ours = rpc.control, self.mesh
+        lean.control.ihave.extend(one for one in control.ihave if one.topicID in ours)
+        lean.control.graft.extend(one for one in control.graft if one.topicID in ours)
+        lean.control.prune.extend(one for one in control.prune if one.topicID in ours)
+        lean.control.iwant.extend(control.iwant)
+        await super().handle_rpc(lean, sender_peer_id)
+
+    async def handle_iwant(self, iwant_msg: rpc_pb2.ControlIWant, sender_peer_id: ID) -> None:
+        """Queue the messages asked for one by one; the library puts all into one huge RPC."""
+        if self._check_iwant_rate_limit(sender_peer_id):
+            self._queue(sender_peer_id, iwant_msg.messageIDs)
+
+    async def send_recent_messages(self, peer_id: ID, topic: str) -> None:
+        """Queue what a newcomer missed; the library writes to the stream beside its own sender."""
+        self._queue(peer_id, self.mcache.window(topic))
+
+    async def flush_pending_messages(self, peer_id: ID) -> None:
+        """Do nothing: messages are not held back for peers that may never subscribe."""
+
+    async def emit_control_message(self, control_msg: rpc_pb2.ControlMessage, to_peer: ID) -> None:
+        """Send control entries without the signed peer record that costs its reader a check."""
+        self.send_rpc(to_peer, rpc_pb2.RPC(control=control_msg), priority=True)
+
+    def _handle_topic_heartbeat(
+        self,
+        topic: str,
+        current_peers: set[ID],
+        is_fanout: bool = False,  # noqa: FBT001, FBT002 - the library's signature
+        peers_to_gossip: Any = None,
+    ) -> tuple[set[ID], bool]:
+        """Offer what we hold to peers in prune back-off too.
+
+        Left out of both neighbourhood and gossip, the leaves of a full hub hear nothing at all.
+        """
+        kept = super()._handle_topic_heartbeat(topic, current_peers, is_fanout, None)
+        others = sorted(self._subscribers(topic) - current_peers, key=ID.to_bytes)
+        message_ids = self.mcache.window(topic)
+        if peers_to_gossip is not None and message_ids and others:
+            message_ids = message_ids[-OFFERS_MAX:]
+            count = max(self.degree, math.ceil(GOSSIP_SHARE * len(others)))
+            for peer_id in self._random.sample(others, min(count, len(others))):
+                peers_to_gossip[peer_id][topic] = message_ids
+        return kept
+
+    def _subscribers(self, topic: str) -> set[ID]:
+        if self.pubsub is None:
+            return set()
+        return self.pubsub.peer_topics.get(topic, set()) & self.pubsub.peers.keys()
+
+    def _queue(self, peer_id: ID, message_ids: Any) -> None:
+        """Queue those of the messages that we still hold, as far as there is room."""
+        outbox = None if self.pubsub is None else self.pubsub.peer_queues.get(peer_id)
+        if not isinstance(outbox, Outbox):
+            return
+        for message_id in message_ids:
+            message = self.mcache.get(message_id)
+            if message is not None and not outbox.push_message(
+                message_id, message.SerializeToString()
+            ):
+                return

@@ -1,0 +1,175 @@
+"""One round, in the paper's order: sample, share, gather, train.
+
+It runs at its own pace; the mesh fills the mailbox meanwhile. It knows nothing of sockets,
+processes or files.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import trio
+
+from node.gate import Gate
+from node.log import Event
+from node.mailbox import Mailbox
+from node.mesh import Mesh
+from node.work import Compute, Trained
+from protocol.contribution import Contribution
+from protocol.envelope import seal
+from protocol.identity import Keypair, PeerId
+from protocol.pace import Jump, Over, Pace, Waiting
+from protocol.parameters import Parameters
+from protocol.schedule import Schedule
+
+PROGRESS_S = 10.0
+"""How often a node that waits says for whom."""
+
+QUORUM_S = 2.0
+"""How long a newcomer that heard one peer listens for more: one alone does not move it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Participant:
+    """All that a round needs: who we are, what was agreed, and the rooms that do the work."""
+
+    keypair: Keypair
+    parameters: Parameters
+    schedule: Schedule
+    pace: Pace
+    gate: Gate
+    mailbox: Mailbox
+    mesh: Mesh
+    compute: Compute
+    tell: Event
+
+    @property
+    def me(self) -> PeerId:
+        """This node."""
+        return self.keypair.peer_id
+
+
+@dataclass(slots=True)
+class Spent:
+    """Seconds of a round by what they went to, and processor seconds by whose work it was."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    model_cpu_s: float = 0.0
+    tokens: int = 0
+
+    @contextmanager
+    def on(self, what: str) -> Iterator[None]:
+        """Add the time of a block to one heading."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            elapsed = time.monotonic() - started
+            self.seconds[what] = self.seconds.get(what, 0.0) + elapsed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoundReport:
+    """How one round went for this node."""
+
+    round_index: int
+    ended: str
+    authors: int
+    published: int
+    contributions: int
+    trained: Trained
+    spent: Spent
+
+
+async def run_round(node: Participant, round_index: int) -> RoundReport | Jump:
+    """Take part in one round; return its report, or where the swarm has gone without us.
+
+    Raises:
+        WorkerLost: The model's process died; what the round holds is in the ledger.
+        Fault: The world is in the way.
+    """
+    spent = Spent()
+    node.pace.begin(round_index, trio.current_time())
+    elsewhere = node.pace.state(trio.current_time())
+    if isinstance(elsewhere, Jump):
+        return elsewhere
+    published = await contribute(node, round_index, spent)
+    with spent.on("wait"):
+        end = await gather(node)
+    if isinstance(end, Jump):
+        return end
+    contributions = node.gate.close_round(round_index)
+    with spent.on("train"):
+        trained = await node.compute.train(node.me, round_index, contributions)
+    spent.model_cpu_s += trained.cpu_s
+    return RoundReport(
+        round_index=round_index,
+        ended=end.ending.value,
+        authors=len({one.author for one in contributions}),
+        published=published,
+        contributions=len(contributions),
+        trained=trained,
+        spent=spent,
+    )
+
+
+async def listen(node: Participant, round_index: int, *, join_s: float) -> None:
+    """Hear where the swarm is before speaking; give up after `join_s` seconds of silence.
+
+    A node that began at its own round would sample for a round long past, and alone.
+    """
+    node.pace.begin(round_index, trio.current_time())
+    with trio.move_on_after(join_s):
+        while not node.gate.has_heard:
+            await node.mailbox.changed()
+    if node.gate.has_heard:
+        with trio.move_on_after(QUORUM_S):
+            while not isinstance(node.pace.state(trio.current_time()), Jump):
+                await node.mailbox.changed()
+
+
+async def contribute(node: Participant, round_index: int, spent: Spent) -> int:
+    """Sample, sign, record and publish this node's share; return how many contributions.
+
+    What the ledger already holds of the round is said again, never sampled anew: two
+    different answers under one signature would be equivocation.
+    """
+    raws = node.gate.recall(round_index)
+    if not raws:
+        with spent.on("sample"):
+            prompts = node.schedule.prompts(round_index, node.me)
+            done = await node.compute.sample(node.me, round_index, prompts)
+        spent.model_cpu_s += done.cpu_s
+        spent.tokens += done.tokens
+        raws = sealed(node, done.contributions)
+        node.gate.admit_own(done.contributions, raws)
+    with spent.on("publish"):
+        for raw in raws:
+            await node.mesh.publish(raw)
+    return sum(one.author == node.me for one in node.mailbox.take(round_index))
+
+
+def sealed(node: Participant, contributions: tuple[Contribution, ...]) -> tuple[bytes, ...]:
+    """Return the signed messages of this node's contributions."""
+    return tuple(
+        raw
+        for contribution in contributions
+        for raw in seal(contribution, node.keypair, node.parameters)
+    )
+
+
+async def gather(node: Participant) -> Over | Jump:
+    """Wait until the round is over for this node, saying now and then for whom it waits."""
+    while True:
+        now = trio.current_time()
+        state = node.pace.state(now)
+        if not isinstance(state, Waiting):
+            return state
+        remaining_s = node.pace.time_left_s(now)
+        with trio.move_on_after(min(PROGRESS_S, remaining_s)) as patience:
+            await node.mailbox.changed()
+        if patience.cancelled_caught and remaining_s > PROGRESS_S:
+            waiting = [str(author) for author in node.pace.waiting_for()]
+            fields = {"round": node.gate.open_round, "for": waiting}
+            node.tell("waiting", fields | {"remaining_s": round(remaining_s - PROGRESS_S, 1)})

@@ -1,0 +1,169 @@
+"""A whole swarm on this machine: separate processes over loopback, watched until they end.
+
+It starts `drl-node start` as a person would and reads the metrics files that nodes write;
+it reaches into none of them.
+"""
+
+import json
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from node.faults import EXIT_OK, EXIT_SWARM
+from node.keyfile import load_or_create_key
+from node.scoreboard import Progress, scoreboard, show_scoreboard
+
+POLL_S = 0.2
+STOP_S = 5.0
+"""How long a node may take to end before it is killed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwarmPlan:
+    """What to raise.
+
+    Args:
+        nodes: How many nodes.
+        rounds: How many rounds each takes part in.
+        directory: Where to keep everything; None is a temporary one, removed after success.
+        settings: `section.key=value` for every node.
+        as_json: Print the scoreboard as JSON, and no progress.
+    """
+
+    nodes: int
+    rounds: int
+    directory: Path | None
+    settings: tuple[str, ...]
+    as_json: bool
+
+
+@dataclass(slots=True)
+class Member:
+    """One node's process and what it has written so far."""
+
+    name: str
+    directory: Path
+    process: subprocess.Popen[bytes]
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    read_bytes: int = 0
+
+    def poll(self) -> None:
+        """Read what is new in the metrics file."""
+        for path in self.directory.glob("swarms/*/metrics.jsonl"):
+            with path.open("rb") as file:
+                file.seek(self.read_bytes)
+                for line in file:
+                    if not line.endswith(b"\n"):
+                        break  # still being written
+                    self.read_bytes += len(line)
+                    self.lines.append(json.loads(line))
+
+    @property
+    def log(self) -> Path:
+        """Where its events go."""
+        return self.directory / "node.log"
+
+
+def run_swarm(plan: SwarmPlan) -> int:
+    """Raise the swarm, show its progress, print the scoreboard; return the exit code."""
+    started = time.monotonic()
+    directory = plan.directory or Path(tempfile.mkdtemp(prefix="drl-swarm-"))
+    with raised(plan, directory) as members:
+        with Progress(plan.nodes, plan.rounds, silent=plan.as_json) as progress:
+            while any(member.process.poll() is None for member in members):
+                time.sleep(POLL_S)
+                for member in members:
+                    member.poll()
+                progress.show([member.lines for member in members])
+        for member in members:
+            member.poll()
+        failed = [member for member in members if member.process.returncode != 0]
+    board = scoreboard([member.lines for member in members], seconds=time.monotonic() - started)
+    show_scoreboard(board, as_json=plan.as_json)
+    for member in failed:
+        show_failure(member)
+    if plan.directory is None and not failed:
+        shutil.rmtree(directory)
+    else:
+        print(f"kept: {directory}", file=sys.stderr)
+    return EXIT_SWARM if failed else EXIT_OK
+
+
+@contextmanager
+def raised(plan: SwarmPlan, directory: Path) -> Iterator[list[Member]]:
+    """Start every node, the first as the others' way in; end what still runs afterwards."""
+    ports = free_ports(plan.nodes)
+    members: list[Member] = []
+    bootstrap = ""
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        for index, port in enumerate(ports):
+            place = directory / f"node-{index}"
+            keypair = load_or_create_key(place / "identity.key")
+            address = f"/ip4/127.0.0.1/tcp/{port}"
+            members.append(start_member(plan, place, address, bootstrap))
+            bootstrap = bootstrap or f"{address}/p2p/{keypair.peer_id}"
+        yield members
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+        end_members(members)
+
+
+def interrupt(_number: int, _frame: object) -> None:
+    """End as Ctrl-C does."""
+    raise KeyboardInterrupt
+
+
+def start_member(plan: SwarmPlan, place: Path, address: str, bootstrap: str) -> Member:
+    """Start one node's process; its output goes to its own log."""
+    settings = [part for setting in plan.settings for part in ("--set", setting)]
+    command = [sys.executable, "-m", "node", "start", *settings]
+    command += ["--data-dir", str(place), "--listen", address]
+    command += ["--peers", bootstrap] if bootstrap else []
+    with (place / "node.log").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 - this very program
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    return Member(place.name, place, process)
+
+
+def end_members(members: list[Member]) -> None:
+    """Ask what still runs to end, and kill what does not."""
+    for member in members:
+        if member.process.poll() is None:
+            member.process.terminate()
+    deadline = time.monotonic() + STOP_S
+    for member in members:
+        try:
+            member.process.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            member.process.kill()
+            member.process.wait()
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of loopback that nobody listens on."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def show_failure(member: Member) -> None:
+    """Print the end of a failed node's log."""
+    tail = member.log.read_text(errors="replace").splitlines()[-15:]
+    print(f"{member.name} ended with exit code {member.process.returncode}:", file=sys.stderr)
+    print("\n".join(f"  {line}" for line in tail), file=sys.stderr)

@@ -1,0 +1,328 @@
+"""Pieces to values: every maximal expression in a stretch of text, worth an exact fraction.
+
+Precedence climbing over the pieces of `lexemes`, with unit words skipped between operands
+("3 apples + 2 apples"). Nothing is evaluated by Python, and every size is capped, so that
+`9^9^9` and ten thousand brackets cost what reading them costs. It knows nothing of equations.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+
+from node.verification.arithmetic import vocabulary as words
+from node.verification.arithmetic.lexemes import Kind, Lexeme
+from node.verification.arithmetic.neighbours import DETERMINERS, OPERAND_STARTS, glued
+
+DEPTH_MAX = 24
+"""Brackets and signs within one another. Each costs a Python frame or three."""
+OPERANDS_MAX = 64
+"""Numbers in one expression; the longest of GSM8K has 14."""
+BITS_MAX = 512
+"""Size of a numerator or denominator, which bounds what one operation costs."""
+EXPONENT_MAX = 16
+UNIT_WORDS_MAX = 8
+"""Words between a number and the sign after it: "140 quarters to repay her sister = "."""
+_FILLERS_MAX = 3
+"""Words between a sign and its number: "+ another 3"."""
+_NUMERALS = frozenset({Kind.NUMBER, Kind.OPAQUE, Kind.FRACTION})
+_SKIPPED = frozenset({Kind.WORD, Kind.MONEY})
+_UNKNOWN = frozenset({Kind.OPAQUE, Kind.LETTER})
+_END = Lexeme(Kind.STOP, -1, -1, "")
+
+
+class _Unreadable(Exception):  # noqa: N818 - not an error: the text is outside the grammar
+    """The pieces are no expression, or one that is too large."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One of the ways in which people mean the same signs.
+
+    Args:
+        plain_percent: A percent sign names what the number is, and does not divide it by 100.
+        nested_division: In `a / b / c` the second bar is that of a fraction.
+    """
+
+    plain_percent: bool = False
+    nested_division: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A stretch that could be read, or that looked like an expression and could not.
+
+    Args:
+        first: Index of its first piece in the stretch.
+        last: Index of its last piece.
+        value: What it is worth; None if it could not be read.
+        leading: What its first number or bracket is worth.
+        decimals: With how many decimals it is written if it is one bare number, else None.
+        signs: The signs in it, in order.
+        doubtful: Whether a word in it may have changed its value unbeknown.
+    """
+
+    first: int
+    last: int
+    value: Fraction | None
+    leading: Fraction | None = None
+    decimals: int | None = None
+    signs: str = ""
+    doubtful: bool = False
+
+
+_AS_WRITTEN = Reading()
+
+
+def expressions(pieces: Sequence[Lexeme], reading: Reading = _AS_WRITTEN) -> list[Expression]:
+    """Find all expressions of a stretch without stops and equals signs, in order."""
+    pieces, pairs = _bracketed(pieces)
+    found = []
+    at = 0
+    while at < len(pieces):
+        if not _starts(pieces, at, pairs):
+            at += 1
+            continue
+        parser = _Parser(pieces, pairs, at, reading)
+        try:
+            expression = parser.expression()
+        except _Unreadable:
+            expression = Expression(at, pairs.get(at, at), value=None)
+        found.append(expression)
+        at = expression.last + 1
+    return found
+
+
+def _bracketed(pieces: Sequence[Lexeme]) -> tuple[list[Lexeme], dict[int, int]]:
+    """Pair the brackets; make words of those pairs that hold no numeral."""
+    done = list(pieces)
+    pairs: dict[int, int] = {}
+    opened: list[tuple[int, int]] = []
+    numerals = 0
+    for index, piece in enumerate(pieces):
+        numerals += piece.kind in _NUMERALS
+        if piece.kind is Kind.OPEN:
+            opened.append((index, numerals))
+        elif piece.kind is Kind.CLOSE and opened:
+            start, before = opened.pop()
+            if numerals > before:
+                pairs[start] = index
+            else:
+                glue = start > 0 and pieces[start - 1].kind is Kind.NUMBER
+                kind = (
+                    Kind.LETTER if glue and glued(pieces[start - 1], pieces[start]) else Kind.WORD
+                )
+                done[start : index + 1] = [
+                    replace(one, kind=kind) for one in done[start : index + 1]
+                ]
+    return done, pairs
+
+
+def _starts(pieces: Sequence[Lexeme], at: int, pairs: dict[int, int]) -> bool:
+    """Tell whether an operand starts here; a sign counts if it is glued to a number."""
+    piece = pieces[at]
+    if piece.kind is Kind.SIGN and piece.text == "-":
+        after = pieces[at + 1] if at + 1 < len(pieces) else _END
+        return (
+            after.kind in OPERAND_STARTS and glued(piece, after) and _starts(pieces, at + 1, pairs)
+        )
+    if piece.kind is Kind.MONEY:
+        return at + 1 < len(pieces) and pieces[at + 1].kind in {Kind.NUMBER, Kind.SIGN}
+    if piece.kind is Kind.OPEN:
+        return at in pairs
+    return piece.kind in {Kind.NUMBER, Kind.FRACTION}
+
+
+class _Parser:
+    """One expression from one place; `at` is the next piece."""
+
+    def __init__(
+        self, pieces: Sequence[Lexeme], pairs: dict[int, int], at: int, reading: Reading
+    ) -> None:
+        self._pieces = pieces
+        self._pairs = pairs
+        self._reading = reading
+        self._first = self._at = at
+        self._operands = 0
+        self._signs = ""
+        self._leading: Fraction | None = None
+        self._decimals = 0
+        self._doubtful = False
+
+    def expression(self) -> Expression:
+        value = self._sum(0)
+        return Expression(
+            first=self._first,
+            last=self._at - 1,
+            value=value,
+            decimals=self._decimals if self._operands == 1 and not self._signs else None,
+            leading=self._leading,
+            signs=self._signs,
+            doubtful=self._doubtful,
+        )
+
+    def _peek(self, ahead: int = 0) -> Lexeme:
+        index = self._at + ahead
+        return self._pieces[index] if index < len(self._pieces) else _END
+
+    def _sum(self, depth: int) -> Fraction:
+        total = self._product(depth)
+        while sign := self._sign_ahead("+-"):
+            operand = self._product(depth)
+            total = _capped(total + operand if sign.text == "+" else total - operand)
+        return total
+
+    def _product(self, depth: int) -> Fraction:
+        product = self._factor(depth)
+        while sign := self._sign_ahead("*/"):
+            nested = sign.text == "/" and self._reading.nested_division
+            operand = (self._fraction() if nested else None) or self._factor(depth)
+            if sign.text == "/" and not operand:
+                raise _Unreadable
+            product = _capped(product * operand if sign.text == "*" else product / operand)
+        return product
+
+    def _sign_ahead(self, signs: str) -> Lexeme | None:
+        """Step over unit words and one of the signs, if an operand follows it."""
+        index = self._at
+        if self._implied_product(index):
+            if "*" not in signs:
+                return None
+            self._signs += "*"
+            return replace(self._pieces[index], kind=Kind.SIGN, text="*")
+        stop = min(index + UNIT_WORDS_MAX, len(self._pieces))
+        while index < stop and self._pieces[index].kind in _SKIPPED:
+            index += 1
+        if index >= len(self._pieces) or self._pieces[index].kind is not Kind.SIGN:
+            return None
+        sign = self._pieces[index]
+        operand = self._operand_after(index)
+        if sign.text not in signs or operand is None:
+            return None
+        self._doubtful |= operand > index + 1 or self._counted(self._at, index)
+        self._signs += sign.text
+        self._at = operand
+        return sign
+
+    def _implied_product(self, index: int) -> bool:
+        """Tell whether a bracket is glued to the operand before it, as in 2(3 + 4)."""
+        return index in self._pairs and glued(self._pieces[index - 1], self._pieces[index])
+
+    def _operand_after(self, sign_index: int) -> int | None:
+        """Return where the operand of a sign starts, or None if the sign is only a dash."""
+        sign = self._pieces[sign_index]
+        index = sign_index + 1
+        stop = min(index + _FILLERS_MAX, len(self._pieces))
+        while index < stop and self._pieces[index].kind is Kind.WORD:
+            # "5 apples - he then bought 3": a dash before a word is punctuation.
+            if sign.text == "-" and self._pieces[index].text not in DETERMINERS:
+                return None
+            index += 1
+        if index < len(self._pieces) and _starts(self._pieces, index, self._pairs):
+            return index
+        return None
+
+    def _counted(self, start: int, stop: int) -> bool:
+        return start < stop and self._pieces[start].text in words.COUNTING
+
+    def _fraction(self, *, tight: bool = False) -> Fraction | None:
+        above, bar, below = (self._peek(ahead) for ahead in range(3))
+        kinds = (above.kind, bar.kind, below.kind)
+        whole = kinds == (Kind.NUMBER, Kind.SIGN, Kind.NUMBER) and bar.text == "/"
+        close = glued(above, bar) and glued(bar, below)
+        if not (whole and below.value and (close or not tight)):
+            return None
+        self._at += 3
+        self._operands += 2
+        return above.value / below.value
+
+    def _factor(self, depth: int) -> Fraction:
+        if depth > DEPTH_MAX:
+            raise _Unreadable
+        if self._peek().kind is Kind.SIGN and self._peek().text == "-":
+            self._at += 1
+            return -self._factor(depth + 1)
+        base = self._primary(depth)
+        if self._leading is None:
+            self._leading = base
+        if self._peek().kind is Kind.PERCENT:
+            self._at += 1
+            base /= 1 if self._reading.plain_percent else 100
+        if self._peek().kind is Kind.MONEY:
+            self._at += 1
+        if self._peek().kind in _UNKNOWN or self._counted(self._at, len(self._pieces)):
+            self._doubtful = True
+        if self._peek().kind is Kind.SIGN and self._peek().text == "^":
+            self._at += 1
+            self._signs += "^"
+            return _power(base, self._factor(depth + 1))
+        return base
+
+    def _primary(self, depth: int) -> Fraction:
+        if self._peek().kind is Kind.MONEY:
+            self._at += 1
+        piece = self._peek()
+        if piece.kind is Kind.NUMBER:
+            return self._number(piece)
+        if piece.kind is Kind.FRACTION:
+            self._at += 1
+            self._signs += "/"
+            above, below = self._group(depth), self._group(depth)
+            if not below:
+                raise _Unreadable
+            return above / below
+        if piece.kind is Kind.SIGN and piece.text == "-":
+            return self._factor(depth + 1)
+        return self._group(depth)
+
+    def _group(self, depth: int) -> Fraction:
+        close = self._pairs.get(self._at)
+        if close is None:
+            raise _Unreadable
+        self._at += 1
+        self._skip_words(close)
+        value = self._sum(depth + 1)
+        self._skip_words(close)
+        if self._at != close:
+            raise _Unreadable
+        self._at += 1
+        return value
+
+    def _skip_words(self, stop: int) -> None:
+        while self._at < stop and self._pieces[self._at].kind is Kind.WORD:
+            self._at += 1
+
+    def _number(self, piece: Lexeme) -> Fraction:
+        self._at += 1
+        self._operands += 1
+        if self._operands > OPERANDS_MAX:
+            raise _Unreadable
+        self._decimals = piece.decimals
+        return piece.value + (self._rest_of_mixed(piece) or 0)
+
+    def _rest_of_mixed(self, whole: Lexeme) -> Fraction | None:
+        """Read on from a whole number to the fraction of `2 1/2` or `2 and 1/2`."""
+        start = self._at
+        if self._peek().text == "and":
+            self._at += 1
+        above, below = self._peek(), self._peek(2)
+        proper = above.kind is Kind.NUMBER and above.value < below.value
+        part = None
+        if proper and not whole.decimals and not glued(whole, above):
+            part = self._fraction(tight=True)
+        if part is None:
+            self._at = start
+        else:
+            self._signs += "+/"
+        return part
+
+
+def _capped(value: Fraction) -> Fraction:
+    if max(value.numerator.bit_length(), value.denominator.bit_length()) > BITS_MAX:
+        raise _Unreadable
+    return value
+
+
+def _power(base: Fraction, exponent: Fraction) -> Fraction:
+    if exponent.denominator != 1 or not 0 <= exponent <= EXPONENT_MAX:
+        raise _Unreadable
+    return _capped(base**exponent.numerator)

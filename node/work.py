@@ -1,0 +1,112 @@
+"""What model work is asked for and what it answers: plain values and one interface.
+
+Nothing heavy is imported here, so that the daemon can ask for model work without loading a
+model library itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from node.learning import StepReport, TrainSettings
+from node.settings import (
+    CheckpointSettings,
+    ModelSettings,
+    SwarmSettings,
+    TaskSettings,
+)
+from protocol.contribution import Contribution
+from protocol.identity import PeerId
+from protocol.parameters import Parameters
+
+
+class WorkerLost(Exception):  # noqa: N818 - what happened to it, not a mistake of the caller
+    """The model's process died; `Compute.open` starts another from the last checkpoint."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineSettings:
+    """All that the model's side needs to know."""
+
+    data_dir: str
+    swarm: SwarmSettings = field(default_factory=SwarmSettings)
+    task: TaskSettings = field(default_factory=TaskSettings)
+    model: ModelSettings = field(default_factory=ModelSettings)
+    train: TrainSettings = field(default_factory=TrainSettings)
+    checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """What the node is, once its model and task are loaded."""
+
+    parameters: Parameters
+    run_dir: str
+    next_round: int
+    policy_digest: str
+    damaged_checkpoints: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contributed:
+    """This node's own contributions of a round, and what they cost."""
+
+    contributions: tuple[Contribution, ...]
+    tokens: int
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trained:
+    """One round's training, and what it cost."""
+
+    step: StepReport
+    policy_digest: str
+    completions: int
+    unusable: int
+    same_policy: int
+    own_reward: float
+    peers_reward: float
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Held-out accuracy: shares of `prompts`, with one sampled and one greedy completion each."""
+
+    prompts: int
+    sampled: float
+    greedy: float
+    form: float
+    length: float
+    cpu_s: float
+
+
+class Compute(Protocol):
+    """The model's side of a round, wherever it runs; one call at a time.
+
+    Every call may raise `WorkerLost` where the work runs in a process of its own, and a
+    `node.faults.Fault` where the world is in the way.
+    """
+
+    async def open(self) -> Opened:
+        """Load model, task and the newest checkpoint."""
+        ...
+
+    async def sample(self, author: PeerId, round_index: int, prompts: Sequence[int]) -> Contributed:
+        """Answer an author's prompts of a round."""
+        ...
+
+    async def train(
+        self, author: PeerId, round_index: int, contributions: Sequence[Contribution]
+    ) -> Trained:
+        """Reward, compare and take a round's step."""
+        ...
+
+    async def evaluate(self, prompts: int) -> Evaluation:
+        """Measure held-out accuracy."""
+        ...
+
+    async def save(self, next_round: int) -> None:
+        """Write a checkpoint that the node goes on from with `next_round`."""
+        ...

@@ -1,0 +1,72 @@
+"""The model's process: answers one request after another until its pipe closes.
+
+It reads requests on standard input and writes answers on standard output; whatever a library
+prints goes to standard error. When the daemon dies the pipe closes and so does this.
+"""
+
+import os
+import signal
+import sys
+import traceback
+from typing import Any, BinaryIO
+
+from node.engine import Engine
+from node.faults import Fault
+from node.pipe import pack, pack_result, read_frame, unpack_contributions
+from node.settings import read_settings
+from node.work import EngineSettings
+from protocol.identity import PeerId
+
+
+def main() -> None:
+    """Answer requests until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the daemon's to handle
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        serve(sys.stdin.buffer, answers)
+    except BrokenPipeError:
+        os._exit(0)  # the daemon is gone; a flush at exit would only fail again
+
+
+def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+    """Answer each request with its result, the operator's fault, or our own bug's traceback."""
+    engine: Engine | None = None
+    while (request := read_frame(requests)) is not None:
+        try:
+            if request["call"] == "open":
+                engine = Engine(read_settings(EngineSettings, request["settings"], where="engine"))
+                answer: dict[str, object] = {"result": pack_result(engine.open())}
+            else:
+                assert engine is not None
+                answer = {"result": perform(engine, request)}
+        except Fault as fault:
+            answer = {"fault": [type(fault).__name__, fault.cause, fault.fix]}
+        except Exception:  # noqa: BLE001 - told to the daemon whole, which ends on it
+            answer = {"bug": traceback.format_exc()}
+        answers.write(pack(answer))
+        answers.flush()
+
+
+def perform(engine: Engine, request: dict[str, Any]) -> dict[str, object] | None:
+    """Carry out one request on the engine."""
+    match request["call"]:
+        case "sample":
+            author = PeerId(request["author"])
+            done = engine.sample(author, request["round_index"], request["prompts"])
+            return pack_result(done)
+        case "train":
+            contributions = unpack_contributions(request["contributions"])
+            author = PeerId(request["author"])
+            return pack_result(engine.train(author, request["round_index"], contributions))
+        case "evaluate":
+            return pack_result(engine.evaluate(request["prompts"]))
+        case "save":
+            engine.save(request["next_round"])
+            return None
+        case unknown:
+            raise AssertionError(unknown)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""The gate before forwarding: cheap checks in order of cost, over bounded memory.
+
+What passes is forwarded and kept; `Rejected` may cost the forwarder, `Ignored` costs nobody.
+Only what any peer can check without a model is asked here. README.md numbers the rules.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+
+from protocol.assembly import Assembly
+from protocol.constants import AUTHORS_MAX, PENDING_BYTES_MAX, WINDOW_ROUNDS
+from protocol.contribution import Contribution
+from protocol.envelope import (
+    Part,
+    check_cut,
+    check_kinship,
+    check_signature,
+    check_size,
+    join_parts,
+    open_part,
+)
+from protocol.errors import Ignored, Reason, Refused, Rejected
+from protocol.identity import PeerId
+from protocol.parameters import Parameters
+from protocol.schedule import Schedule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admitted:
+    """One message that passed: forward it.
+
+    Args:
+        author: Who signed it.
+        round_index: The round it is for; within two rounds of the current one.
+        prompt_index: The prompt it answers.
+        contribution: The whole contribution; None for a valid part of one not yet whole.
+        late: Whether its round is already over here: forwarded, but of no use for training.
+    """
+
+    author: PeerId
+    round_index: int
+    prompt_index: int
+    contribution: Contribution | None
+    late: bool
+
+
+@dataclass(slots=True)
+class _RoundMemory:
+    """What was seen of one round; bounded by authors, their quota and the parts of each."""
+
+    messages: set[bytes] = field(default_factory=set)
+    assembly: Assembly = field(default_factory=Assembly)
+
+
+class Admission:
+    """Decides on every message of a swarm's contribution topic, own ones included.
+
+    Args:
+        parameters: The swarm's.
+        schedule: Says whose prompts are whose.
+        pending_bytes_max: Of all parts that wait for their siblings.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        schedule: Schedule,
+        *,
+        pending_bytes_max: int = PENDING_BYTES_MAX,
+    ) -> None:
+        self._parameters = parameters
+        self._swarm = parameters.digest()
+        self._schedule = schedule
+        self._pending_bytes_max = pending_bytes_max
+        self._round_index = 0
+        self._rounds: dict[int, _RoundMemory] = {}
+        self._seats: dict[PeerId, int] = {}
+        self._ahead: dict[PeerId, int] = {}
+
+    def admit(self, data: bytes, *, round_index: int) -> Admitted:
+        """Return what a message is, or raise why it is not forwarded.
+
+        The refusal names author and round only where the signature has proven them.
+
+        Args:
+            data: The gossip message.
+            round_index: The current round; it never goes back.
+
+        Raises:
+            Rejected: Objectively invalid.
+            Ignored: Not wanted here or now.
+        """
+        self.advance(round_index)
+        # [REJECT] Its size is within the swarm's limit.
+        check_size(data, self._parameters)
+        # [IGNORE] It is of this version and this swarm.
+        check_kinship(data, self._swarm)
+        # [REJECT] It is an envelope in its one canonical encoding.
+        part = open_part(data, self._parameters)
+        # [REJECT] It is cut where contributions are cut.
+        check_cut(part, self._parameters)
+        # [IGNORE] Its round is not over for longer than the window.
+        self._check_not_past(part)
+        # [IGNORE] These very bytes were not admitted before.
+        message = hashlib.sha256(data).digest()
+        self._check_unseen(part, message)
+        # [IGNORE] If it is beyond the window, its author was not known to be that far.
+        self._check_ahead_is_new(part)
+        # [IGNORE] There is room to remember its author.
+        self._check_seat(part)
+        # [REJECT] The prompt is its author's in that round.
+        self._check_prompt(part)
+        # [REJECT] Its author signed it.
+        check_signature(part)
+        try:
+            contribution = self._admit_proven(part, message)
+        except Refused as refused:
+            refused.author, refused.round_index = part.author, part.round_index
+            raise
+        return Admitted(
+            author=part.author,
+            round_index=part.round_index,
+            prompt_index=part.prompt_index,
+            contribution=contribution,
+            late=part.round_index < self._round_index,
+        )
+
+    def _admit_proven(self, part: Part, message: bytes) -> Contribution | None:
+        """Check what only a proven author can be held to; memory is written last."""
+        # [IGNORE] It is not further ahead than the window.
+        self._check_not_ahead(part)
+        memory = self._rounds.get(part.round_index) or _RoundMemory()
+        # [IGNORE] It is the first that its author signed for this round, prompt and part.
+        memory.assembly.check_first(part)
+        # [IGNORE] Its author answers no more prompts than it may.
+        self._check_quota(part, memory)
+        payload = memory.assembly.payload_with(part)
+        # [IGNORE] There is room for a part that must wait.
+        self._check_room(part, payload)
+        contribution = self._open_whole(part, payload, memory)
+
+        self._rounds[part.round_index] = memory
+        self._seats[part.author] = max(part.round_index, self._seats.get(part.author, 0))
+        memory.messages.add(message)
+        if contribution is None:
+            memory.assembly.keep(part)
+        else:
+            memory.assembly.close(part, broken=False)
+        return contribution
+
+    def advance(self, round_index: int) -> None:
+        """Forget what rounds before the window held, and who was heard in none since.
+
+        Raises:
+            ValueError: If the round goes back.
+        """
+        if round_index == self._round_index:
+            return
+        if round_index < self._round_index:
+            raise ValueError(f"round {round_index} after round {self._round_index}")
+        self._round_index = round_index
+        oldest = round_index - WINDOW_ROUNDS
+        self._rounds = {index: held for index, held in self._rounds.items() if index >= oldest}
+        self._seats = {author: last for author, last in self._seats.items() if last >= oldest}
+        # Claims live for one round, so that a crowd of liars cannot keep the table for ever.
+        self._ahead.clear()
+
+    def _is_ahead(self, part: Part) -> bool:
+        return part.round_index > self._round_index + WINDOW_ROUNDS
+
+    def _check_not_past(self, part: Part) -> None:
+        if part.round_index < self._round_index - WINDOW_ROUNDS:
+            raise Ignored(Reason.ROUND_PAST, f"{part.round_index} in {self._round_index}")
+
+    def _check_unseen(self, part: Part, message: bytes) -> None:
+        memory = self._rounds.get(part.round_index)
+        if memory is not None and message in memory.messages:
+            raise Ignored(Reason.DUPLICATE, f"prompt {part.prompt_index}")
+
+    def _check_ahead_is_new(self, part: Part) -> None:
+        if self._is_ahead(part) and part.round_index <= self._ahead.get(part.author, -1):
+            raise Ignored(Reason.AHEAD_KNOWN, f"{part.round_index} in {self._round_index}")
+
+    def _check_seat(self, part: Part) -> None:
+        seats = self._ahead if self._is_ahead(part) else self._seats
+        known = part.author in seats or part.author in self._seats
+        if not known and len(seats) >= AUTHORS_MAX:
+            raise Ignored(Reason.CROWDED, f"{len(seats)} authors")
+
+    def _check_prompt(self, part: Part) -> None:
+        if self._is_ahead(part):
+            return  # the beacon's walk there would cost more than the message is worth
+        if not self._schedule.is_assigned(part.round_index, part.author, part.prompt_index):
+            raise Rejected(Reason.FOREIGN_PROMPT, f"{part.prompt_index} of {part.author.short}")
+
+    def _check_not_ahead(self, part: Part) -> None:
+        if self._is_ahead(part):
+            self._ahead[part.author] = part.round_index
+            raise Ignored(Reason.ROUND_AHEAD, f"{part.round_index} in {self._round_index}")
+
+    def _check_quota(self, part: Part, memory: _RoundMemory) -> None:
+        prompts = memory.assembly.prompts_of(part.author)
+        quota = self._parameters.prompts_per_author
+        if part.prompt_index not in prompts and len(prompts) >= quota:
+            raise Ignored(Reason.OVER_QUOTA, f"{quota} prompts")
+
+    def _check_room(self, part: Part, payload: bytes | None) -> None:
+        pending = sum(held.assembly.pending_bytes for held in self._rounds.values())
+        if payload is None and pending + len(part.payload) > self._pending_bytes_max:
+            raise Ignored(Reason.PARTS_FULL, f"{pending} bytes wait")
+
+    def _open_whole(
+        self, part: Part, payload: bytes | None, memory: _RoundMemory
+    ) -> Contribution | None:
+        """Open the payload if it is whole.
+
+        A whole that its parts' forwarders could not see is not theirs to answer for: each of
+        them held other parts, and each part was valid.
+        """
+        if payload is None:
+            return None
+        try:
+            # [REJECT] The whole is named by its digest and keeps every rule of content.
+            return join_parts(part, payload, self._parameters)
+        except Rejected as refused:
+            if part.part_count == 1:
+                raise
+            # [IGNORE] If it came in parts, only its author is to blame.
+            memory.assembly.close(part, broken=True)
+            raise Ignored(Reason.BROKEN_WHOLE, str(refused)) from refused

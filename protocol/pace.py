@@ -1,0 +1,278 @@
+"""When a round is over for a node: driven by progress, bounded by a clock.
+
+A pure state machine. It counts contributions and is told the time; who may contribute, what
+the contributions hold and what a node does with them are not known here. README.md states
+the rules in the order of `Pace.state`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from protocol.constants import AUTHORS_MAX, ROUNDS_AHEAD_MAX, WINDOW_ROUNDS
+from protocol.identity import PeerId
+
+QUORUM_MIN = 2
+"""Changing breaks: who can be moved. One author alone moves nobody who has company."""
+
+QUORUM_DIVISOR = 3
+"""Changing breaks: who can be moved. A third of the members must be ahead before one follows."""
+
+PARDONS = 1
+"""Changing breaks: nothing on the wire. Deadlines an author may cost and be waited for again
+upon any sign of life; after that it must complete a round first."""
+
+
+class Ending(StrEnum):
+    """Why a round is over."""
+
+    COMPLETE = "complete"
+    """Everyone who was waited for contributed."""
+    OVERTAKEN = "overtaken"
+    """Everyone else did, and went on without waiting for this node."""
+    DEADLINE = "deadline"
+    """The time was up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The round goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The round is over: train on what it brought, then begin the next."""
+
+    ending: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Jump:
+    """The swarm is elsewhere: leave this round as it is, and begin that one."""
+
+    round_index: int
+
+
+@dataclass(slots=True)
+class _Member:
+    """What is remembered of one author.
+
+    Args:
+        last_round: The latest round it was heard in.
+        whole_from: The first round all of whose messages can have reached this node: not the
+            one in which it was first heard, nor one in which it was heard beyond the window.
+        given_up: Whether it is no longer waited for.
+        strikes: Deadlines it cost since it last completed a round in time.
+        counts: Whole contributions per round, from the current one on.
+    """
+
+    last_round: int
+    whole_from: int
+    given_up: bool
+    strikes: int
+    counts: dict[int, int]
+
+
+class Pace:
+    """Says when this node's round is over, and where it should be instead.
+
+    Args:
+        me: This node; it is always waited for, unless overtaken.
+        contributions_per_author: Prompts that each author answers in a round.
+        round_s_max: The longest that a round may last, in seconds.
+        authors_min: Authors, this node included, without whose contributions a round does not
+            end before its deadline, so that a swarm started together stays together. A
+            deadline or a jump lowers it to what was there.
+    """
+
+    def __init__(
+        self, me: PeerId, *, contributions_per_author: int, round_s_max: float, authors_min: int = 1
+    ) -> None:
+        if contributions_per_author < 1 or round_s_max <= 0 or authors_min < 1:
+            raise ValueError(
+                "contributions_per_author, round_s_max and authors_min must be positive, got"
+                f" {contributions_per_author}, {round_s_max}, {authors_min}"
+            )
+        self._me = me
+        self._contributions_per_author = contributions_per_author
+        self._round_s_max = round_s_max
+        self._authors_min = authors_min
+        self._members: dict[PeerId, _Member] = {}
+        self._mine: dict[int, int] = {}
+        self._has_begun = False
+        self._began_s = 0.0
+        self._verdict: Over | Jump | None = None
+        self.round_index = 0
+
+    def begin(self, round_index: int, now: float) -> None:
+        """Start a round: the next one, the target of a jump, or the first of this process.
+
+        Args:
+            round_index: 0-based; never below the current one.
+            now: Seconds on any monotonic clock.
+        """
+        if round_index < self.round_index:
+            raise ValueError(f"round {round_index} after round {self.round_index}")
+        if self._has_begun and round_index > self.round_index + 1:
+            self._skip_to(round_index)
+        self._has_begun = True
+        self.round_index = round_index
+        self._began_s = now
+        self._verdict = None
+        self._mine = {index: n for index, n in self._mine.items() if index >= round_index}
+        oldest = round_index - WINDOW_ROUNDS
+        self._members = {a: m for a, m in self._members.items() if m.last_round >= oldest}
+        for member in self._members.values():
+            member.counts = {i: n for i, n in member.counts.items() if i >= round_index}
+
+    def _skip_to(self, round_index: int) -> None:
+        """Note what was missed: messages of rounds beyond the window were not kept."""
+        self._authors_min = 1
+        for member in self._members.values():
+            if member.last_round >= round_index:
+                member.whole_from = member.last_round + 1
+
+    def heard(self, author: PeerId, round_index: int) -> None:
+        """Note that an author signed something for a round: any proven message counts."""
+        if author == self._me or not self._is_plausible(round_index):
+            return
+        member = self._seated(author, round_index)
+        if member is None:
+            return
+        member.last_round = max(member.last_round, round_index)
+        if round_index >= self.round_index and member.strikes <= PARDONS:
+            member.given_up = False
+
+    def contributed(self, author: PeerId, round_index: int) -> None:
+        """Count one more whole contribution that is held; each must be told once."""
+        in_window = self.round_index <= round_index <= self.round_index + WINDOW_ROUNDS
+        if author == self._me:
+            if in_window:
+                self._mine[round_index] = self._mine.get(round_index, 0) + 1
+            return
+        self.heard(author, round_index)
+        member = self._members.get(author)
+        if member is None or not in_window:
+            return
+        member.counts[round_index] = member.counts.get(round_index, 0) + 1
+        if member.counts[round_index] >= self._contributions_per_author:
+            member.given_up = False
+            member.strikes = 0
+
+    def state(self, now: float) -> Waiting | Over | Jump:
+        """Tell whether the round goes on; the first other answer stands until `begin`."""
+        if self._verdict is None:
+            self._verdict = self._judge(time_is_up=self.time_left_s(now) == 0)
+        return self._verdict or Waiting()
+
+    def _judge(self, *, time_is_up: bool) -> Over | Jump | None:
+        target = self._quorum_round()
+        if target is not None:
+            return Jump(target)
+        alone_behind = self._lone_round()
+        if alone_behind is not None and (time_is_up or self._is_complete(self._me)):
+            return Jump(alone_behind)
+        waiting = self.waiting_for()
+        if not waiting and len(self.complete()) >= self._authors_min:
+            return Over(Ending.COMPLETE)
+        if waiting == (self._me,) and self._is_overtaken():
+            return Over(Ending.OVERTAKEN)
+        if time_is_up:
+            self._give_up()
+            return Over(Ending.DEADLINE)
+        return None
+
+    def time_left_s(self, now: float) -> float:
+        """Return the seconds until the round's deadline; 0 from then on."""
+        return max(0.0, self._began_s + self._round_s_max - now)
+
+    def waiting_for(self) -> tuple[PeerId, ...]:
+        """Return the authors whose contributions the round lacks, this node's too; sorted."""
+        authors = [self._me, *self._expected()]
+        return tuple(sorted(author for author in authors if not self._is_complete(author)))
+
+    def complete(self) -> tuple[PeerId, ...]:
+        """Return the authors whose contributions to the round are all held; sorted."""
+        authors = [self._me, *self._members]
+        return tuple(sorted(author for author in authors if self._is_complete(author)))
+
+    def _is_complete(self, author: PeerId) -> bool:
+        if author == self._me:
+            count = self._mine.get(self.round_index, 0)
+        else:
+            count = self._members[author].counts.get(self.round_index, 0)
+        return count >= self._contributions_per_author
+
+    def _expected(self) -> list[PeerId]:
+        """Others heard in the last two rounds, unless given up or partly missed."""
+        last = self.round_index + WINDOW_ROUNDS
+        return [
+            author
+            for author, member in self._standing().items()
+            if member.last_round <= last
+            and member.whole_from <= self.round_index
+            and not member.given_up
+        ]
+
+    def _standing(self) -> dict[PeerId, _Member]:
+        """Others heard in the last two rounds, or later ones."""
+        oldest = self.round_index - WINDOW_ROUNDS
+        return {a: m for a, m in self._members.items() if m.last_round >= oldest}
+
+    def _quorum_round(self) -> int | None:
+        """The latest round, beyond the window, that enough members have reached."""
+        rounds = sorted((m.last_round for m in self._standing().values()), reverse=True)
+        quorum = max(QUORUM_MIN, -(-len(rounds) // QUORUM_DIVISOR))
+        if len(rounds) < quorum or rounds[quorum - 1] <= self.round_index + WINDOW_ROUNDS:
+            return None
+        return rounds[quorum - 1]
+
+    def _lone_round(self) -> int | None:
+        """The round of the only other author, if it is beyond the window.
+
+        With two or more out there a quorum speaks; this is how one enters a swarm of one.
+        """
+        rounds = [member.last_round for member in self._standing().values()]
+        if len(rounds) == 1 and rounds[0] > self.round_index + WINDOW_ROUNDS:
+            return rounds[0]
+        return None
+
+    def _is_overtaken(self) -> bool:
+        """Whether all others are done and gone: nobody waits for what this node still owes."""
+        expected = self._expected()
+        return bool(expected) and all(
+            self._members[author].last_round > self.round_index for author in expected
+        )
+
+    def _give_up(self) -> None:
+        """Wait no longer for those who cost this deadline, nor for more than were there.
+
+        One that is already in a later round has given its sign of life; it may have lost a
+        message. Doing so again and again is no excuse.
+        """
+        for author in self.waiting_for():
+            if author != self._me:
+                member = self._members[author]
+                member.strikes += 1
+                member.given_up = member.last_round <= self.round_index or member.strikes > PARDONS
+        self._authors_min = max(1, min(self._authors_min, len(self.complete())))
+
+    def _is_plausible(self, round_index: int) -> bool:
+        oldest = self.round_index - WINDOW_ROUNDS
+        return oldest <= round_index <= self.round_index + ROUNDS_AHEAD_MAX
+
+    def _seated(self, author: PeerId, round_index: int) -> _Member | None:
+        """Return what is remembered of an author; None if there is no room for another.
+
+        Who claims to be beyond the window makes room for those within it.
+        """
+        if author in self._members:
+            return self._members[author]
+        last = self.round_index + WINDOW_ROUNDS
+        if len(self._members) >= AUTHORS_MAX and round_index <= last:
+            beyond = (a for a, m in self._members.items() if m.last_round > last)
+            self._members.pop(next(beyond, author), None)
+        if len(self._members) >= AUTHORS_MAX:
+            return None
+        member = _Member(round_index, round_index + 1, given_up=False, strikes=0, counts={})
+        self._members[author] = member
+        return member

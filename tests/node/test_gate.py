@@ -1,0 +1,154 @@
+"""The gate keeps what is admitted, counts what is not, and blames nobody for being late."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from node.gate import Gate
+from node.ledger import Ledger
+from node.mailbox import Mailbox
+from node.mesh import Decision
+from protocol.contribution import Contribution
+from protocol.envelope import seal
+from protocol.identity import Keypair
+from protocol.pace import Jump, Pace
+from protocol.parameters import Parameters
+from protocol.schedule import Schedule
+
+Sealed = Callable[..., bytes]
+Told = list[tuple[str, dict[str, object]]]
+
+
+@pytest.fixture
+def told() -> Told:
+    return []
+
+
+@pytest.fixture
+def gate(
+    parameters: Parameters, schedule: Schedule, keys: list[Keypair], tmp_path: Path, told: Told
+) -> Gate:
+    pace = Pace(keys[0].peer_id, contributions_per_author=2, round_s_max=10.0)
+    pace.begin(5, 0.0)
+    return Gate(
+        parameters=parameters,
+        schedule=schedule,
+        pace=pace,
+        mailbox=Mailbox(slots_max=100),
+        ledger=Ledger(tmp_path / "ledger.db"),
+        tell=lambda name, fields: told.append((name, dict(fields))),
+        open_round=5,
+    )
+
+
+def test_a_valid_message_is_forwarded_held_and_recorded(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    raw = sealed(keys[1], 5)
+
+    decision = gate.validate(raw, keys[2].peer_id)
+
+    assert decision is Decision.ACCEPT
+    assert [one.author for one in gate._mailbox.take(5)] == [keys[1].peer_id]
+    assert [one.raw for one in gate._ledger.envelopes(5)] == [raw]
+    assert (gate.delivered, gate.admitted) == (1, 1)
+
+
+def test_a_tampered_message_is_rejected_counted_and_told(
+    gate: Gate, sealed: Sealed, keys: list[Keypair], told: Told
+) -> None:
+    raw = bytearray(sealed(keys[1], 5))
+    raw[-1] ^= 1
+
+    decision = gate.validate(bytes(raw), keys[2].peer_id)
+
+    assert decision is Decision.REJECT
+    assert gate.counts() == {"bad_signature": 1}
+    assert gate._mailbox.take(5) == ()
+    ((name, fields),) = told
+    assert name == "message_refused"
+    assert fields["reason"] == "bad_signature"
+    assert fields["forwarder"] == str(keys[2].peer_id)
+
+
+def test_a_late_message_is_forwarded_and_not_used(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    decision = gate.validate(sealed(keys[1], 4), keys[2].peer_id)
+
+    assert decision is Decision.ACCEPT
+    assert gate._mailbox.take(4) == ()
+    assert gate._ledger.envelopes(4) == ()
+    assert (gate.delivered, gate.admitted) == (1, 0)
+
+
+def test_a_message_two_rounds_ahead_is_held_for_its_round(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    decision = gate.validate(sealed(keys[1], 7), keys[2].peer_id)
+
+    assert decision is Decision.ACCEPT
+    assert len(gate._mailbox.take(7)) == 1
+
+
+def test_messages_far_ahead_are_ignored_and_still_move_the_pace(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    decisions = [gate.validate(sealed(key, 50), keys[4].peer_id) for key in keys[1:3]]
+
+    assert decisions == [Decision.IGNORE, Decision.IGNORE]
+    assert gate._pace.state(1.0) == Jump(50)
+
+
+def test_a_copy_is_ignored_and_costs_nobody(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    gate.validate(sealed(keys[1], 5), keys[2].peer_id)
+
+    decision = gate.validate(sealed(keys[1], 5), keys[3].peer_id)
+
+    assert decision is Decision.IGNORE
+    assert gate.counts() == {"duplicate": 1}
+
+
+def test_what_arrives_after_a_round_was_closed_is_late(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    gate.validate(sealed(keys[1], 5), keys[2].peer_id)
+
+    closed = gate.close_round(5)
+    gate.validate(sealed(keys[3], 5), keys[2].peer_id)
+
+    assert [one.author for one in closed] == [keys[1].peer_id]
+    assert gate.recorded(5) == closed
+
+
+def test_a_closed_round_is_read_back_as_it_was_trained(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    for key in keys[1:]:
+        for at in (1, 0):
+            gate.validate(sealed(key, 5, at), key.peer_id)
+
+    closed = gate.close_round(5)
+
+    assert len(closed) == 8
+    assert gate.recorded(5) == closed
+
+
+def test_own_messages_are_on_disk_before_they_are_published_and_are_recalled(
+    gate: Gate,
+    contribute: Callable[..., Contribution],
+    parameters: Parameters,
+    keys: list[Keypair],
+) -> None:
+    """A restarted node says the same again instead of sampling anew."""
+    own = [contribute(keys[0], 5, at) for at in (0, 1)]
+    raws = [raw for one in own for raw in seal(one, keys[0], parameters)]
+
+    gate.admit_own(own, raws)
+
+    assert list(gate.recall(5)) == raws
+    assert gate._pace.complete() == (keys[0].peer_id,)
+    assert gate.delivered == 0

@@ -1,0 +1,251 @@
+"""A round samples, shares, gathers and trains, in this order, whatever others do meanwhile.
+
+The model's side is a script here, so that rounds can be followed by hand; the mesh, the gate,
+the ledger and the pace are the real ones.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from node.gate import Gate
+from node.learning import StepReport
+from node.ledger import Ledger
+from node.mailbox import Mailbox
+from node.mesh.memory import MemorySwarm, open_memory_swarm
+from node.round import Participant, RoundReport, listen, run_round
+from node.work import Contributed, Evaluation, Opened, Trained
+from protocol.contribution import Contribution
+from protocol.identity import Keypair, PeerId
+from protocol.pace import Jump, Pace
+from protocol.parameters import Parameters
+from protocol.schedule import Schedule
+
+ROUND_S_MAX = 60.0
+
+
+@dataclass
+class Script:
+    """Model work by the book: samples what `contribute` says, remembers what it trained on."""
+
+    contribute: Callable[..., Contribution]
+    key: Keypair
+    sampled: list[int] = field(default_factory=list)
+    trained: dict[int, tuple[Contribution, ...]] = field(default_factory=dict)
+
+    async def open(self) -> Opened:
+        raise NotImplementedError
+
+    async def sample(self, author: PeerId, round_index: int, prompts: Sequence[int]) -> Contributed:
+        self.sampled.append(round_index)
+        own = tuple(self.contribute(self.key, round_index, at) for at in range(len(prompts)))
+        return Contributed(contributions=own, tokens=10, cpu_s=0.1)
+
+    async def train(
+        self, author: PeerId, round_index: int, contributions: Sequence[Contribution]
+    ) -> Trained:
+        self.trained[round_index] = tuple(contributions)
+        return Trained(
+            step=StepReport(),
+            policy_digest="00",
+            completions=0,
+            unusable=0,
+            same_policy=0,
+            own_reward=0.0,
+            peers_reward=0.0,
+            cpu_s=0.2,
+        )
+
+    async def evaluate(self, prompts: int) -> Evaluation:
+        raise NotImplementedError
+
+    async def save(self, next_round: int) -> None:
+        raise NotImplementedError
+
+
+@dataclass
+class Swarm:
+    """Makes participants that share one seeded mesh."""
+
+    parameters: Parameters
+    schedule: Schedule
+    contribute: Callable[..., Contribution]
+    directory: Path
+    mesh: MemorySwarm
+
+    @asynccontextmanager
+    async def join(self, key: Keypair, *, authors_min: int = 1) -> AsyncIterator[Participant]:
+        pace = Pace(
+            key.peer_id,
+            contributions_per_author=self.parameters.prompts_per_author,
+            round_s_max=ROUND_S_MAX,
+            authors_min=authors_min,
+        )
+        mailbox = Mailbox(slots_max=100)
+        gate = Gate(
+            parameters=self.parameters,
+            schedule=self.schedule,
+            pace=pace,
+            mailbox=mailbox,
+            ledger=Ledger(self.directory / f"{key.peer_id.short}.db"),
+            tell=lambda _name, _fields: None,
+            open_round=0,
+        )
+        yield Participant(
+            keypair=key,
+            parameters=self.parameters,
+            schedule=self.schedule,
+            pace=pace,
+            gate=gate,
+            mailbox=mailbox,
+            mesh=self.mesh.join(key.peer_id, gate.validate),
+            compute=Script(self.contribute, key),
+            tell=lambda _name, _fields: None,
+        )
+        self.mesh.leave(key.peer_id)
+
+
+@pytest.fixture
+async def swarm(
+    autojump_clock: MockClock,
+    parameters: Parameters,
+    schedule: Schedule,
+    contribute: Callable[..., Contribution],
+    tmp_path: Path,
+) -> AsyncIterator[Swarm]:
+    async with open_memory_swarm(7, delay_s=(0.0, 0.5)) as mesh:
+        yield Swarm(parameters, schedule, contribute, tmp_path, mesh)
+
+
+def script(node: Participant) -> Script:
+    assert isinstance(node.compute, Script)
+    return node.compute
+
+
+async def rounds(node: Participant, count: int, reports: list[RoundReport | Jump]) -> None:
+    index = 0
+    while index < count:
+        report = await run_round(node, index)
+        reports.append(report)
+        if isinstance(report, Jump):
+            node.gate.open(report.round_index)
+            index = report.round_index
+        else:
+            index += 1
+
+
+async def test_a_lone_node_trains_on_its_own(
+    swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
+) -> None:
+    async with swarm.join(keys[0]) as node:
+        report = await run_round(node, 0)
+
+    assert isinstance(report, RoundReport)
+    assert (report.ended, report.authors, report.contributions) == ("complete", 1, 2)
+    assert report.published == 2
+
+
+async def test_nodes_that_start_together_train_on_the_same_in_the_same_order(
+    swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
+) -> None:
+    async with (
+        swarm.join(keys[0], authors_min=3) as a,
+        swarm.join(keys[1], authors_min=3) as b,
+        swarm.join(keys[2], authors_min=3) as c,
+        trio.open_nursery() as nursery,
+    ):
+        for node in (a, b, c):
+            nursery.start_soon(rounds, node, 5, [])
+
+    assert script(a).trained == script(b).trained == script(c).trained
+    assert [len(trained) for trained in script(a).trained.values()] == [6] * 5
+
+
+async def test_a_silent_peer_costs_one_deadline_and_no_more(
+    swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
+) -> None:
+    reports: list[RoundReport | Jump] = []
+    async with (
+        swarm.join(keys[0], authors_min=2) as stays,
+        swarm.join(keys[1], authors_min=2) as leaves,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(rounds, leaves, 3, [])
+        nursery.start_soon(rounds, stays, 8, reports)
+
+    ended = [report.ended for report in reports if isinstance(report, RoundReport)]
+    assert ended == ["complete"] * 3 + ["deadline"] + ["complete"] * 4
+    assert ROUND_S_MAX < trio.current_time() < 2 * ROUND_S_MAX
+
+
+async def test_a_latecomer_is_led_to_the_swarms_round(
+    swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
+) -> None:
+    reports: list[RoundReport | Jump] = []
+
+    async def come_late(nursery: trio.Nursery) -> None:
+        await trio.sleep(5)
+        async with swarm.join(keys[2]) as late:
+            await listen(late, 0, join_s=20.0)
+            await rounds(late, 40, reports)
+
+    async with (
+        swarm.join(keys[0], authors_min=2) as a,
+        swarm.join(keys[1], authors_min=2) as b,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(come_late, nursery)
+        nursery.start_soon(rounds, a, 40, [])
+        nursery.start_soon(rounds, b, 40, [])
+
+    jumps = [report.round_index for report in reports if isinstance(report, Jump)]
+    last = reports[-1]
+    assert jumps
+    assert isinstance(last, RoundReport)
+    assert (last.round_index, last.authors) == (39, 3)
+
+
+async def test_a_newcomer_that_hears_nobody_begins_after_its_patience(
+    swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
+) -> None:
+    async with swarm.join(keys[0]) as node:
+        await listen(node, 0, join_s=20.0)
+
+    assert trio.current_time() == pytest.approx(20.0)
+
+
+async def test_a_restarted_node_says_again_what_it_said_and_samples_nothing_anew(
+    swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
+) -> None:
+    """It died after it had signed, and before the round was over."""
+    with trio.move_on_after(0.05):
+        async with swarm.join(keys[0], authors_min=2) as died:
+            await run_round(died, 0)
+    swarm.mesh.leave(keys[0].peer_id)
+    said = died.gate._ledger.envelopes(0)
+
+    async with swarm.join(keys[0]) as again:
+        report = await run_round(again, 0)
+
+    assert script(died).sampled == [0]
+    assert script(again).sampled == []
+    assert isinstance(report, RoundReport)
+    assert report.published == 2
+    assert again.gate._ledger.envelopes(0) == said
+
+
+async def test_what_a_round_cost_is_booked_by_what_it_went_to(
+    swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
+) -> None:
+    async with swarm.join(keys[0]) as node:
+        report = await run_round(node, 0)
+
+    assert isinstance(report, RoundReport)
+    assert set(report.spent.seconds) == {"sample", "publish", "wait", "train"}
+    assert report.spent.model_cpu_s == pytest.approx(0.3)
+    assert report.spent.tokens == 10

@@ -1,0 +1,79 @@
+"""Settings are read strictly, and every refusal names the key and the way out."""
+
+import pytest
+
+from node.faults import ConfigFault
+from node.mesh.settings import MeshSettings
+from node.settings import RoundSettings, SwarmSettings, plain, read_settings
+from protocol.parameters import Mode
+
+
+def test_a_mapping_becomes_typed_settings() -> None:
+    values = {"mode": "horizontal", "prompts_per_round": 8, "top_p": 1, "test_swarm": True}
+
+    read = read_settings(SwarmSettings, values, where="[swarm]")
+
+    expected = SwarmSettings(mode=Mode.HORIZONTAL, prompts_per_round=8, top_p=1.0, test_swarm=True)
+    assert expected == read
+
+
+def test_strings_are_read_as_what_the_field_is() -> None:
+    """Environment and flags have nothing but strings."""
+    values = {"round_s_max": "2.5", "authors_min": "3"}
+
+    read = read_settings(RoundSettings, values, where="[round]")
+
+    assert RoundSettings(round_s_max=2.5, authors_min=3) == read
+
+
+def test_a_string_becomes_a_list_at_its_commas() -> None:
+    read = read_settings(MeshSettings, {"announce": "/ip4/1.2.3.4/tcp/1, "}, where="[network]")
+
+    assert read.announce == ("/ip4/1.2.3.4/tcp/1",)
+
+
+def test_an_unknown_key_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(ConfigFault, match="no key 'promts_per_round'") as caught:
+        read_settings(SwarmSettings, {"promts_per_round": 8}, where="[swarm]")
+
+    assert "prompts_per_round" in caught.value.fix
+
+
+def test_a_key_like_no_other_is_refused_with_all_of_them() -> None:
+    with pytest.raises(ConfigFault) as caught:
+        read_settings(RoundSettings, {"zzz": 1}, where="[round]")
+
+    assert "authors_min" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("cls", "key", "value", "expected"),
+    [
+        (SwarmSettings, "prompts_per_round", "many", "a whole number"),
+        (SwarmSettings, "prompts_per_round", 1.5, "a whole number"),
+        (SwarmSettings, "prompts_per_round", True, "a whole number"),
+        (SwarmSettings, "top_p", "high", "a number"),
+        (SwarmSettings, "test_swarm", "perhaps", "true or false"),
+        (SwarmSettings, "name", 7, "a string"),
+        (SwarmSettings, "mode", "diagonal", "vertical, horizontal"),
+        (MeshSettings, "announce", 7, "a list"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_with_what_is_expected(
+    cls: type[object], key: str, value: object, expected: str
+) -> None:
+    with pytest.raises(ConfigFault, match=key) as caught:
+        read_settings(cls, {key: value}, where="[x]")
+
+    assert expected in caught.value.fix
+
+
+def test_values_that_contradict_each_other_are_refused() -> None:
+    with pytest.raises(ConfigFault, match="degree_low"):
+        read_settings(MeshSettings, {"degree_low": 9}, where="[network]")
+
+
+def test_plain_values_read_back_as_the_same_settings() -> None:
+    settings = SwarmSettings(mode=Mode.HORIZONTAL, name="a")
+
+    assert read_settings(SwarmSettings, plain(settings), where="[swarm]") == settings

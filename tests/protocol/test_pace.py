@@ -1,0 +1,424 @@
+from collections.abc import Iterable
+
+import pytest
+
+from protocol.constants import AUTHORS_MAX, ROUNDS_AHEAD_MAX
+from protocol.identity import PeerId
+from protocol.pace import Ending, Jump, Over, Pace, Waiting
+
+LIMIT_S = 60.0
+WAITING = Waiting()
+COMPLETE, OVERTAKEN = Over(Ending.COMPLETE), Over(Ending.OVERTAKEN)
+DEADLINE = Over(Ending.DEADLINE)
+
+
+def peer(number: int) -> PeerId:
+    return PeerId(number.to_bytes(32, "big"))
+
+
+ME, A, B, C, D = (peer(number) for number in range(5))
+
+
+def pace(*met: PeerId, authors_min: int = 1, prompts: int = 1, begin: int = 10) -> Pace:
+    """Begin round 10 knowing the authors `met` from the round before."""
+    one = Pace(ME, contributions_per_author=prompts, round_s_max=LIMIT_S, authors_min=authors_min)
+    one.begin(begin, now=0.0)
+    for author in met:
+        one.heard(author, begin - 1)
+    return one
+
+
+def contributed(one: Pace, authors: Iterable[PeerId], round_index: int) -> None:
+    for author in authors:
+        one.contributed(author, round_index)
+
+
+# --- progress -----------------------------------------------------------------------------
+
+
+def test_alone_a_round_is_over_when_ones_own_work_is_done() -> None:
+    one = pace(prompts=2)
+
+    assert one.state(1.0) == WAITING
+    one.contributed(ME, 10)
+    assert one.state(2.0) == WAITING
+    one.contributed(ME, 10)
+    assert one.state(3.0) == COMPLETE
+
+
+def test_everyone_heard_in_the_last_two_rounds_is_waited_for() -> None:
+    one = pace()
+    one.heard(A, 8)
+    one.heard(B, 9)
+    one.heard(C, 7)
+    one.contributed(ME, 10)
+
+    assert one.waiting_for() == (A, B)
+    one.contributed(A, 10)
+    assert one.state(1.0) == WAITING
+    one.contributed(B, 10)
+    assert one.state(1.0) == COMPLETE
+    assert one.complete() == (ME, A, B)
+
+
+def test_an_author_is_waited_for_until_its_last_prompt() -> None:
+    one = pace(A, prompts=2)
+    contributed(one, [ME, ME, A], 10)
+
+    assert one.waiting_for() == (A,)
+    one.contributed(A, 10)
+    assert one.waiting_for() == ()
+
+
+def test_contributions_of_rounds_ahead_are_counted_when_their_round_comes() -> None:
+    one = pace()
+    contributed(one, [A], 11)
+    contributed(one, [A], 12)
+    contributed(one, [ME, A], 10)
+    assert one.state(1.0) == COMPLETE
+
+    one.begin(11, now=2.0)
+
+    assert one.waiting_for() == (ME,)
+    one.contributed(ME, 11)
+    assert one.state(3.0) == COMPLETE
+
+
+def test_late_contributions_are_a_sign_of_life_and_count_for_nothing() -> None:
+    one = pace()
+    one.contributed(A, 9)
+    one.contributed(ME, 10)
+
+    assert one.waiting_for() == (A,)
+    one.contributed(A, 10)
+    assert one.state(1.0) == COMPLETE
+
+
+def test_a_verdict_stands_until_the_next_round_begins() -> None:
+    """What arrives while a node trains must not reopen the round it trains on."""
+    one = pace()
+    one.contributed(ME, 10)
+    assert one.state(1.0) == COMPLETE
+
+    one.heard(A, 10)
+
+    assert one.state(2.0) == COMPLETE
+    one.begin(11, now=3.0)
+    assert one.state(3.0) == WAITING
+    assert one.waiting_for() == (ME, A)
+
+
+def test_an_author_first_heard_in_a_round_is_not_waited_for_in_it() -> None:
+    """Its first messages may have been before our time; in the next round none can be."""
+    one = pace()
+    one.heard(A, 10)
+    one.heard(B, 11)
+
+    assert one.waiting_for() == (ME,)
+    one.begin(11, now=1.0)
+    assert one.waiting_for() == (ME, A)
+    one.begin(12, now=1.0)
+    assert one.waiting_for() == (ME, A, B)
+
+
+# --- the clock ----------------------------------------------------------------------------
+
+
+def test_a_round_is_over_at_its_deadline() -> None:
+    one = pace()
+
+    assert one.time_left_s(59.9) == pytest.approx(0.1)
+    assert one.state(59.9) == WAITING
+    assert one.state(60.0) == DEADLINE
+    assert one.time_left_s(61.0) == 0.0
+
+
+def test_a_silent_peer_costs_one_deadline() -> None:
+    one = pace()
+    one.heard(A, 9)
+    one.contributed(ME, 10)
+    assert one.state(60.0) == DEADLINE
+
+    one.begin(11, now=60.0)
+    one.contributed(ME, 11)
+
+    assert one.state(61.0) == COMPLETE
+
+
+def test_a_peer_given_up_is_waited_for_again_once_it_is_heard() -> None:
+    one = pace(A)
+    one.heard(A, 10)
+    one.state(60.0)
+    one.begin(11, now=60.0)
+    assert one.waiting_for() == (ME,)
+
+    one.heard(A, 10)
+    assert one.waiting_for() == (ME,)
+    one.heard(A, 11)
+    assert one.waiting_for() == (ME, A)
+
+
+def test_whoever_is_already_ahead_at_the_deadline_is_not_given_up() -> None:
+    """It lives; what is missing of this round was lost on the way."""
+    one = pace(A)
+    one.heard(A, 11)
+    one.state(60.0)
+
+    one.begin(11, now=60.0)
+
+    assert one.waiting_for() == (ME, A)
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 2])
+def test_one_that_never_completes_cannot_cost_every_round_its_deadline(ahead: int) -> None:
+    """A sign of life excuses one deadline; after two, only a completed round does."""
+    one = pace(A)
+    endings = []
+    for round_index in range(10, 20):
+        one.begin(round_index, now=0.0)
+        one.heard(A, round_index + ahead)
+        one.contributed(ME, round_index)
+        endings.append(one.state(1.0) == COMPLETE or one.state(60.0))
+
+    assert endings == [DEADLINE, DEADLINE, *[True] * 8]
+    one.begin(20, now=0.0)
+    one.contributed(A, 20)
+    one.begin(21, now=0.0)
+    assert one.waiting_for() == (ME, A)
+
+
+def test_a_round_completed_in_time_wipes_the_slate() -> None:
+    """An honest node may fail now and then over a long life, and be excused each time."""
+    one = pace(A)
+    for first in range(10, 30, 3):
+        one.begin(first, now=0.0)
+        assert A in one.waiting_for()
+        assert one.state(60.0) == DEADLINE
+        one.begin(first + 1, now=0.0)
+        one.heard(A, first + 1)
+        assert A in one.waiting_for()
+        one.begin(first + 2, now=0.0)
+        one.contributed(A, first + 2)
+
+
+# --- the start ----------------------------------------------------------------------------
+
+
+def test_a_swarm_started_together_waits_for_its_number() -> None:
+    one = pace(authors_min=3)
+    one.contributed(ME, 10)
+    assert one.state(1.0) == WAITING
+
+    contributed(one, [A, B], 10)
+
+    assert one.state(2.0) == COMPLETE
+
+
+def test_the_number_is_lowered_to_what_was_there_at_the_deadline() -> None:
+    one = pace(authors_min=4)
+    contributed(one, [ME, A], 10)
+    assert one.state(60.0) == DEADLINE
+
+    one.begin(11, now=60.0)
+    contributed(one, [ME], 11)
+    assert one.state(61.0) == WAITING
+    contributed(one, [A], 11)
+    assert one.state(61.0) == COMPLETE
+
+
+def test_starting_late_in_a_swarms_life_is_no_jump() -> None:
+    assert pace(authors_min=3, begin=1000)._authors_min == 3
+
+
+# --- jumping ------------------------------------------------------------------------------
+
+
+def test_two_members_far_ahead_move_a_node_to_what_both_have_reached() -> None:
+    one = pace()
+    one.heard(A, 13)
+    assert one.state(1.0) == WAITING
+
+    one.heard(B, 15)
+
+    assert one.state(1.0) == Jump(13)
+
+
+@pytest.mark.parametrize("round_index", [11, 12])
+def test_ordinary_drift_moves_nobody(round_index: int) -> None:
+    """Those rounds' contributions are held: none need be skipped."""
+    one = pace()
+    for author in (A, B, C, D):
+        one.heard(author, round_index)
+
+    assert one.state(1.0) == WAITING
+
+
+@pytest.mark.parametrize(("here", "moved"), [(4, True), (5, False)])
+def test_a_third_of_the_members_must_be_ahead(here: int, *, moved: bool) -> None:
+    """Two of six are a third; two of seven are not."""
+    one = pace()
+    for number in range(10, 10 + here):
+        one.heard(peer(number), 10)
+
+    one.heard(A, 20)
+    one.heard(B, 20)
+
+    assert one.state(1.0) == (Jump(20) if moved else WAITING)
+
+
+def test_the_highest_round_with_a_quorum_is_the_target() -> None:
+    one = pace()
+    for author, round_index in ((A, 40), (B, 30), (C, 20), (D, 10)):
+        one.heard(author, round_index)
+
+    assert one.state(1.0) == Jump(30)
+
+
+def test_one_liar_moves_nobody_who_has_company() -> None:
+    one = pace(A)
+    one.heard(B, 10**6)
+    one.contributed(ME, 10)
+
+    assert one.state(1.0) == WAITING
+    assert one.state(60.0) == DEADLINE
+
+
+@pytest.mark.parametrize("liars", [1, 2, 5])
+def test_claims_beyond_all_reason_count_for_nothing(liars: int) -> None:
+    """Not even for a node alone: its beacon would walk for days."""
+    one = pace()
+    for number in range(liars):
+        one.heard(peer(10 + number), 10 + ROUNDS_AHEAD_MAX + 1)
+    one.contributed(ME, 10)
+
+    assert one.state(1.0) == COMPLETE
+    assert not one._members
+
+
+def test_whoever_finds_one_other_far_ahead_follows_after_its_own_round() -> None:
+    """How one enters a swarm of one: the other ignores what is so far behind."""
+    one = pace(authors_min=2)
+    one.heard(A, 50)
+    assert one.state(1.0) == WAITING
+
+    one.contributed(ME, 10)
+
+    assert one.state(2.0) == Jump(50)
+
+
+def test_a_lone_follower_goes_at_its_deadline_at_the_latest() -> None:
+    one = pace()
+    one.heard(A, 50)
+
+    assert one.state(60.0) == Jump(50)
+
+
+def test_after_a_jump_nobody_waits_for_what_was_missed() -> None:
+    """Messages beyond the window were not kept, and will not come again."""
+    one = pace(authors_min=3)
+    one.heard(A, 20)
+    one.heard(B, 21)
+    one.heard(C, 10)
+    assert one.state(1.0) == Jump(20)
+
+    one.begin(20, now=1.0)
+    assert one.waiting_for() == (ME,)
+    one.contributed(ME, 20)
+    assert one.state(2.0) == COMPLETE
+
+    one.begin(21, now=2.0)
+    assert one.waiting_for() == (ME, A)
+    one.begin(22, now=2.0)
+    assert one.waiting_for() == (ME, A, B)
+
+
+def test_one_that_is_behind_the_round_jumped_to_is_waited_for() -> None:
+    one = pace()
+    one.heard(A, 20)
+    one.heard(B, 20)
+    one.begin(20, now=1.0)
+
+    one.heard(C, 19)
+
+    assert one.waiting_for() == (ME, C)
+
+
+# --- overtaken ----------------------------------------------------------------------------
+
+
+def test_a_node_for_which_nobody_waits_does_not_wait_for_itself() -> None:
+    """Else one that is late by most of a round would be late for ever."""
+    one = pace(A, B)
+    contributed(one, [A, B], 10)
+    assert one.state(1.0) == WAITING
+
+    one.heard(A, 11)
+    assert one.state(1.0) == WAITING
+    one.heard(B, 11)
+    assert one.state(1.0) == OVERTAKEN
+
+
+def test_nobody_is_overtaken_by_those_whose_contributions_are_missing() -> None:
+    one = pace(A, B)
+    contributed(one, [A], 10)
+    one.heard(A, 11)
+    one.heard(B, 11)
+
+    assert one.state(1.0) == WAITING
+
+
+# --- bounds -------------------------------------------------------------------------------
+
+
+def test_memory_is_bounded_by_seats_and_the_window() -> None:
+    one = pace()
+    for number in range(1, 10_000):
+        one.contributed(peer(number), 10 + number % 7)
+    for round_index in range(10, 500):
+        one.contributed(ME, round_index)
+        one.contributed(peer(1), round_index)
+
+    assert len(one._members) <= AUTHORS_MAX
+    assert all(len(member.counts) <= 3 for member in one._members.values())
+    assert len(one._mine) <= 3
+
+
+def test_those_within_the_window_take_the_seats_of_those_beyond() -> None:
+    one = pace(A)
+    for number in range(10, 10 + 2 * AUTHORS_MAX):
+        one.heard(peer(number), 10_000)
+    one.heard(B, 9)
+
+    assert {A, B} <= set(one._expected())
+    assert len(one._members) == AUTHORS_MAX
+
+
+def test_members_keep_their_seats_among_themselves() -> None:
+    one = pace()
+    for number in range(1, AUTHORS_MAX + 10):
+        one.heard(peer(number), 10)
+
+    assert set(one._members) == {peer(number) for number in range(1, AUTHORS_MAX + 1)}
+
+
+def test_authors_not_heard_for_three_rounds_are_forgotten() -> None:
+    one = pace()
+    one.heard(A, 10)
+    one.begin(13, now=0.0)
+
+    assert not one._members
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"contributions_per_author": 0}, {"round_s_max": 0.0}, {"authors_min": 0}]
+)
+def test_numbers_that_would_never_end_a_round_are_our_own_bug(wrong: dict[str, float]) -> None:
+    numbers = {"contributions_per_author": 1, "round_s_max": 1.0, "authors_min": 1} | wrong
+
+    with pytest.raises(ValueError, match="must be positive"):
+        Pace(ME, **numbers)  # type: ignore[arg-type]  # numbers of both kinds
+
+
+def test_rounds_do_not_go_back() -> None:
+    with pytest.raises(ValueError, match="round 9 after round 10"):
+        pace().begin(9, now=0.0)

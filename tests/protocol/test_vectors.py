@@ -1,0 +1,86 @@
+"""The committed bytes still are what this code makes and admits."""
+
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from protocol.admission import Admission
+from protocol.beacon import HashChain
+from protocol.envelope import open_envelope
+from protocol.errors import Refused
+from protocol.identity import Keypair, PeerId, verify
+from protocol.parameters import Parameters
+from protocol.schedule import Schedule
+
+VECTORS = Path(__file__).parent.parent / "vectors"
+NAMES = ["identities.json", "swarms.json", "schedules.json", "envelopes.json", "refusals.json"]
+
+
+def load(name: str) -> list[dict[str, Any]]:
+    cases: list[dict[str, Any]] = json.loads((VECTORS / name).read_text("utf-8"))
+    return cases
+
+
+def parameters_of(name: str) -> Parameters:
+    return next(
+        Parameters(**case["parameters"]) for case in load("swarms.json") if case["name"] == name
+    )
+
+
+def bytes_of(message: str | dict[str, Any]) -> bytes:
+    if isinstance(message, str):
+        return bytes.fromhex(message)
+    return bytes.fromhex(message["hex"]) + bytes(message["then_zeros"])
+
+
+def test_every_file_is_known_and_is_made_from_the_code_as_it_is() -> None:
+    made = runpy.run_path(str(VECTORS / "make.py"))["vectors"]()
+
+    assert list(made) == NAMES
+    for name, cases in made.items():
+        assert json.loads(json.dumps(cases)) == load(name), name
+
+
+@pytest.mark.parametrize("case", load("identities.json"), ids=lambda case: case["peer_id"][-8:])
+def test_identities(case: dict[str, str]) -> None:
+    peer_id = PeerId.parse(case["peer_id"])
+
+    assert peer_id == Keypair.from_seed(bytes.fromhex(case["seed"])).peer_id
+    assert peer_id.to_bytes().hex() == case["peer_id_bytes"]
+    assert verify(peer_id, bytes.fromhex(case["message"]), bytes.fromhex(case["signature"]))
+
+
+@pytest.mark.parametrize("case", load("envelopes.json"), ids=lambda case: case["swarm"])
+def test_envelopes_are_admitted(case: dict[str, Any]) -> None:
+    parameters = parameters_of(case["swarm"])
+    admission = Admission(parameters, Schedule(parameters, HashChain(parameters.digest())))
+    messages = [bytes.fromhex(message) for message in case["messages"]]
+
+    admitted = [admission.admit(message, round_index=0) for message in messages]
+
+    assert admitted[-1].contribution == open_envelope(messages, parameters)
+    assert admitted[-1].contribution is not None
+    assert admitted[-1].contribution.digest().hex() == case["digest"]
+
+
+def test_some_envelope_comes_in_parts() -> None:
+    assert {len(case["messages"]) for case in load("envelopes.json")} == {1, 2}
+
+
+@pytest.mark.parametrize("case", load("refusals.json"), ids=lambda case: case["name"])
+def test_refusals(case: dict[str, Any]) -> None:
+    parameters = parameters_of(case["swarm"])
+    admission = Admission(parameters, Schedule(parameters, HashChain(parameters.digest())))
+    raised: Refused | None = None
+
+    for message in case["messages"]:
+        try:
+            admission.admit(bytes_of(message), round_index=case["current_round"])
+        except Refused as refused:
+            raised = refused
+
+    assert raised is not None
+    assert (raised.reason, raised.rejects) == (case["reason"], case["verdict"] == "REJECT")
