@@ -73,26 +73,20 @@ async def run_daemon(config: NodeConfig) -> None:
     make_private_directory(config.data_dir)
     with lock_directory(config.data_dir):
         keypair = load_or_create_key(config.data_dir / "identity.key")
-        async with trio.open_nursery() as nursery:
-            await nursery.start(end_on_signal, nursery.cancel_scope, tell)
-            async with open_life(config, keypair, tell) as life:
-                await live(life)
-            nursery.cancel_scope.cancel()
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(end_on_signal, signals, nursery.cancel_scope, tell)
+                async with open_life(config, keypair, tell) as life:
+                    await live(life)
+                nursery.cancel_scope.cancel()
 
 
-async def end_on_signal(
-    scope: trio.CancelScope,
-    tell: Event,
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-) -> None:
-    """Cancel a scope at the first SIGINT or SIGTERM."""
-    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
-        task_status.started()
-        async for number in received:
-            tell("stopping", {"signal": signal.Signals(number).name})
-            scope.cancel()
-            return
+async def end_on_signal(signals: AsyncIterator[int], scope: trio.CancelScope, tell: Event) -> None:
+    """Cancel a scope at the first signal."""
+    async for number in signals:
+        tell("stopping", {"signal": signal.Signals(number).name})
+        scope.cancel()
+        return
 
 
 @asynccontextmanager

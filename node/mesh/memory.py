@@ -1,10 +1,10 @@
 """A whole swarm in one process, seeded: the mesh's rules without sockets, keys or processes.
 
-For tests and the laboratory. Each hop takes its time, may be lost and may be overtaken, as the
-seed says. Two runs of one seed deliver alike under a mock clock, and under any clock where hops
-take no time, as long as the publishing tasks run in the same order (trio shuffles its tasks).
-Messages are not signed, since nobody here can pretend to be another, and not kept: who joins or
-is linked after a publish does not hear of it.
+For tests and the laboratory. Each hop takes its time, so that one may overtake another, and may
+be lost, as the seed says. Two runs of one seed deliver alike under a mock clock, and under any
+clock where hops take no time, as long as the publishing tasks run in the same order (trio
+shuffles its tasks). Messages are not signed, since nobody here can pretend to be another, and not
+kept: who joins or is linked after a publish does not hear of it.
 """
 
 import heapq
@@ -33,7 +33,6 @@ class _Flight:
     """One copy of a message between two members, ordered by when it lands."""
 
     due_s: float
-    draw: float
     number: int
     receiver: PeerId = field(compare=False)
     forwarder: PeerId = field(compare=False)
@@ -48,16 +47,14 @@ async def open_memory_swarm(
     *,
     delay_s: tuple[float, float] = (0.0, 0.0),
     loss: float = 0.0,
-    reorder: bool = False,
     degree: int | None = None,
 ) -> AsyncIterator["MemorySwarm"]:
     """Run a swarm, empty at first, for as long as the block lasts.
 
     Args:
         seed: Draws delays, losses, orders and links.
-        delay_s: Shortest and longest time of a hop.
+        delay_s: Shortest and longest time of a hop; none leaves all in the order of publishing.
         loss: Share of hops that never arrive, 0 to 1.
-        reorder: Whether hops that land at one moment do so in a drawn order.
         degree: Members to which a newcomer is linked, drawn; None links all with all.
 
     Yields:
@@ -66,7 +63,7 @@ async def open_memory_swarm(
     Raises:
         Exception: Whatever a `validate` raised: a bug of its owner, which ends the swarm.
     """
-    swarm = MemorySwarm(seed, delay_s=delay_s, loss=loss, reorder=reorder, degree=degree)
+    swarm = MemorySwarm(seed, delay_s=delay_s, loss=loss, degree=degree)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(swarm.run, nursery.cancel_scope)
         yield swarm
@@ -84,7 +81,6 @@ class MemorySwarm:
         *,
         delay_s: tuple[float, float],
         loss: float,
-        reorder: bool,
         degree: int | None,
     ) -> None:
         if not 0 <= delay_s[0] <= delay_s[1]:
@@ -95,7 +91,6 @@ class MemorySwarm:
         self._random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
         self._delay_s = delay_s
         self._loss = loss
-        self._reorder = reorder
         self._degree = degree
         self._members: dict[PeerId, MemoryMesh] = {}
         self._flights: list[_Flight] = []
@@ -158,13 +153,11 @@ class MemorySwarm:
     ) -> None:
         """Put one copy in flight, or lose it."""
         delay_s = self._random.uniform(*self._delay_s)
-        draw = self._random.random()
         if self._random.random() < self._loss:
             return
         self._flown += 1
         flight = _Flight(
             due_s=trio.current_time() + delay_s if self._delay_s[1] > 0 else 0.0,
-            draw=draw if self._reorder else 0.0,
             number=self._flown,
             receiver=receiver,
             forwarder=sender,

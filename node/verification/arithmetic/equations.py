@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from fractions import Fraction
 
+from node.verification.arithmetic import vocabulary as words
+from node.verification.arithmetic.expressions import Reading, Stretch
 from node.verification.arithmetic.lexemes import Kind, Lexeme, lexemes
 from node.verification.arithmetic.neighbours import settled
-from node.verification.arithmetic.expressions import Reading
 from node.verification.arithmetic.sides import Side, left_of, right_of
+
+MONEY_DECIMALS = 2
+"""A sum or product may be rounded to cents, and no coarser: 2.4 + 2.4 is not 5."""
+_HUNDRED = 100
 
 
 class Truth(Enum):
@@ -22,7 +27,7 @@ class Truth(Enum):
     RIGHT = auto()
     WRONG = auto()
     UNREAD = auto()
-    """Both sides hold numbers, but not all of it could be understood."""
+    """Both sides hold numbers, but not all of it was understood."""
     NAMING = auto()
     """Nothing to compute: a name, an unknown or a fact ("total = 12", "1 hour = 60 minutes")."""
 
@@ -46,38 +51,40 @@ class Equation:
     expected: Fraction | None = None
 
 
-_AS_WRITTEN = Reading()
-
-
 def equations(text: str) -> list[Equation]:
     """Return the equations of a text, in order; time is linear in its length."""
-    return list(_equations(settled(lexemes(text))))
+    if not _EQUALITIES.isdisjoint(text) or "equal" in text.lower():
+        return list(_equations(settled(lexemes(text))))
+    return []
+
+
+_EQUALITIES = words.EQUAL | words.ABOUT | {"\\"}
 
 
 def _equations(pieces: Sequence[Lexeme]) -> Iterator[Equation]:
-    before: Sequence[Lexeme] = ()
-    equal: Lexeme | None = None
-    start = 0
-    for index in range(len(pieces) + 1):
-        end = index == len(pieces)
-        if not end and pieces[index].kind not in {Kind.STOP, Kind.EQUALS}:
+    ends = [at for at, one in enumerate(pieces) if one.kind in {Kind.STOP, Kind.EQUALS}]
+    after: tuple[int, Stretch] | None = None
+    for which, at in enumerate(ends):
+        if pieces[at].kind is Kind.STOP:
             continue
-        stretch = pieces[start:index]
-        if equal is not None:
-            yield _equation(before, equal, stretch)
-        equal = pieces[index] if not end and pieces[index].kind is Kind.EQUALS else None
-        before, start = stretch, index + 1
+        start = ends[which - 1] + 1 if which else 0
+        stop = ends[which + 1] if which + 1 < len(ends) else len(pieces)
+        # In a chain the right side of one equation is the left side of the next.
+        chained = after is not None and after[0] == start
+        before = after[1] if after and chained else Stretch.read(pieces[start:at])
+        after = at + 1, Stretch.read(pieces[at + 1 : stop])
+        yield _equation(before, pieces[at], after[1])
 
 
-def _equation(before: Sequence[Lexeme], equal: Lexeme, after: Sequence[Lexeme]) -> Equation:
-    left, right = left_of(before, _AS_WRITTEN), right_of(after, _AS_WRITTEN)
-    start = left.start if left else equal.start
-    end = right.end if right else equal.end
+def _equation(before: Stretch, equal: Lexeme, after: Stretch) -> Equation:
+    left, right = left_of(before), right_of(after)
     truth = _truth(left, equal, right)
-    if truth in {Truth.WRONG, Truth.UNREAD} and _holds_otherwise(before, after):
+    if truth in {Truth.WRONG, Truth.UNREAD} and _holds_otherwise(before, equal, after):
         truth = Truth.RIGHT
     if truth is Truth.UNREAD and _has_unknown(before, after):
         truth = Truth.NAMING
+    start = left.own[0].start if left else equal.start
+    end = right.own[-1].end if right else equal.end
     if left is None or right is None or left.value is None or right.value is None:
         return Equation(start, end, truth)
     return Equation(start, end, truth, written=right.value, expected=left.value)
@@ -88,79 +95,109 @@ def _truth(left: Side | None, equal: Lexeme, right: Side | None) -> Truth:
         return Truth.NAMING
     if left.value is None or right.value is None:
         return Truth.UNREAD
-    if _agree(left, right):
+    if _agree(left, equal, right):
         return Truth.RIGHT
-    if _states_a_fact(left, equal, right):
-        return Truth.NAMING
-    return Truth.UNREAD if left.doubtful or right.doubtful else Truth.WRONG
+    if left.doubtful or right.doubtful:
+        return Truth.UNREAD
+    if _mixes_units(left, right):  # "2 hours = 120 minutes" can be checked, a sum of both not
+        return Truth.WRONG if left.bare and right.bare else Truth.UNREAD
+    return Truth.NAMING if _states_a_fact(left, equal, right) else Truth.WRONG
 
 
-def _agree(left: Side, right: Side) -> bool:
-    """Tell whether two sides are equal, or one is the other as people round."""
+def _agree(left: Side, equal: Lexeme, right: Side) -> bool:
+    """Tell whether two sides are equal, or one is the other as people round and convert."""
     assert left.value is not None
     assert right.value is not None
     if left.value in {right.value, right.expression.leading}:
         return True  # the latter in a running total: "7 * 60 = 420 + 23 = 443"
-    if left.counts_cents != right.counts_cents and (left.has_money or right.has_money):
-        scale = Fraction(100) if right.counts_cents else Fraction(1, 100)
-        if left.value * scale == right.value:
+    for (scale, size), (other_scale, other_size) in zip(
+        left.measures, right.measures, strict=False
+    ):
+        alone = len(left.measures) == len(right.measures) == 1
+        if alone and scale == other_scale and left.value * size == right.value * other_size:
             return True
-    return _rounded(left, right) or _rounded(right, left)
+    if _rounded(left, right) or _rounded(right, left):
+        return True
+    loosely = equal.text == "~" or any(one.text in words.APPROXIMATE for one in right.gap)
+    return loosely and abs(left.value - right.value) < _last_digit_worth(right)
 
 
 def _rounded(exact: Side, written: Side) -> bool:
     """Tell whether a bare number is the other side's value at its own number of decimals.
 
-    Only what a division left over is cut off or rounded to a whole number ("50 / 3 = 16");
-    sums and products of written numbers end, and may lose no more than fractions of a cent.
+    Only what a division leaves over is cut off or rounded to a whole number ("50 / 3 = 16").
     """
     decimals = written.expression.decimals
     assert exact.value is not None
     assert written.value is not None
     divides = "/" in exact.expression.signs
-    if decimals is None or not (divides or decimals >= CENTS):
+    if decimals is None or not (divides or decimals >= MONEY_DECIMALS):
         return False
-    unit = 10**decimals * (
-        100 if written.percent and written.value != written.expression.leading else 1
-    )
-    distance = (exact.value - written.value) * unit
-    return abs(distance) <= Fraction(1, 2) or (
-        divides and 0 <= distance * (1 if exact.value >= 0 else -1) < 1
-    )
+    excess = (abs(exact.value) - abs(written.value)) * 10**decimals
+    same_sign = exact.value * written.value >= 0
+    return same_sign and (abs(excess) <= Fraction(1, 2) or (divides and 0 <= excess < 1))
 
 
-CENTS = 2
+def _last_digit_worth(side: Side) -> Fraction:
+    """Return what the last digit that is not nought of a bare number stands for."""
+    if side.expression.decimals is None or not side.value:
+        return Fraction(0)
+    worth = Fraction(1, 10**side.expression.decimals)
+    while (side.value / worth) % 10 == 0:
+        worth *= 10
+    return worth
 
 
 def _states_a_fact(left: Side, equal: Lexeme, right: Side) -> bool:
-    """Tell whether a number is only said to be something: "1 hour = 60 minutes"."""
-    if left.expression.decimals is not None:
-        return left.apart or left.unit != right.unit
-    if left.is_fraction:
-        return left.apart and (
-            left.unit != right.unit or right.expression.decimals is None or len(equal.text) > 1
-        )
+    """Tell whether a number is only said to be something, as in "1 hour = 60 minutes"."""
+    if left.bare:
+        return left.apart or left.crowded or right.dashed or left.unit != right.unit
+    if not (left.is_fraction and left.apart):
+        return False
+    other_unit = right.unit not in {"", left.unit}
+    return other_unit or not right.bare or equal.text == "equals"
+
+
+def _mixes_units(left: Side, right: Side) -> bool:
+    """Tell whether pounds are added to ounces: the numbers alone then say nothing."""
+    signs = set(left.expression.signs + right.expression.signs)
+    scales = [scale for scale, _ in left.measures | right.measures]
+    return signs <= {"+", "-"} and len(scales) != len(set(scales))
+
+
+def _has_unknown(before: Stretch, after: Stretch) -> bool:
+    return any(one.kind is Kind.LETTER for one in (*before.pieces, *after.pieces))
+
+
+def _holds_otherwise(before: Stretch, equal: Lexeme, after: Stretch) -> bool:
+    """Tell whether another reading of the same signs makes the sides equal."""
+    for reading in _other_readings(before.pieces, after.pieces):
+        left = left_of(Stretch.read(before.pieces, reading))
+        right = right_of(Stretch.read(after.pieces, reading))
+        assert left is not None
+        assert right is not None
+        read = left.value is not None and right.value is not None
+        if read and _agree(left, equal, right):
+            return True
     return False
 
 
-def _has_unknown(before: Sequence[Lexeme], after: Sequence[Lexeme]) -> bool:
-    return any(one.kind is Kind.LETTER for one in (*before, *after))
+def _other_readings(before: Sequence[Lexeme], after: Sequence[Lexeme]) -> Iterator[Reading]:
+    if any(one.kind is Kind.PERCENT for one in after) or _is_plain_percent(before):
+        yield Reading(plain_percent=True)
+    divisions = [one for one in (*before, *after) if one.kind is Kind.SIGN and one.text == "/"]
+    if len(divisions) > 1:
+        yield Reading(nested_division=True)
+    if any(one.text in words.SCALING for one in (*before, *after)):
+        yield Reading(scaling_words=True)
 
 
-def _holds_otherwise(before: Sequence[Lexeme], after: Sequence[Lexeme]) -> bool:
-    """Tell whether another reading of the same signs makes the sides equal."""
-    pieces = [*before, *after]
-    percent = (
-        after
-        and any(p.kind is Kind.PERCENT for p in after)
-        or any(a.kind is Kind.PERCENT and b.value == 100 for a, b in zip(before[1:], before))
-    )
-    divisions = sum(one.kind is Kind.SIGN and one.text == "/" for one in pieces)
-    readings = [Reading(plain_percent=True)] if percent else []
-    readings += [Reading(nested_division=True)] if divisions > 1 else []
-    for reading in readings:
-        left, right = left_of(before, reading), right_of(after, reading)
-        assert left is not None and right is not None
-        if left.value is not None and right.value is not None and _agree(left, right):
-            return True
+def _is_plain_percent(pieces: Sequence[Lexeme]) -> bool:
+    """Tell whether a percent sign may be a mere unit: in `* 100%`, and in `/ 75%`."""
+    for index, piece in enumerate(pieces):
+        if piece.kind is Kind.PERCENT and index:
+            if pieces[index - 1].value == _HUNDRED:
+                return True
+            if index > 1 and pieces[index - 2].text == "/":
+                return True
     return False

@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from node.verification.arithmetic import vocabulary as words
 from node.verification.arithmetic.lexemes import Kind, Lexeme
-from node.verification.arithmetic.neighbours import DETERMINERS, OPERAND_STARTS, glued
+from node.verification.arithmetic.neighbours import OPERAND_STARTS, glued
 
 DEPTH_MAX = 24
 """Brackets and signs within one another. Each costs a Python frame or three."""
@@ -41,10 +41,12 @@ class Reading:
     Args:
         plain_percent: A percent sign names what the number is, and does not divide it by 100.
         nested_division: In `a / b / c` the second bar is that of a fraction.
+        scaling_words: "million" after a number multiplies it, and is no unit.
     """
 
     plain_percent: bool = False
     nested_division: bool = False
+    scaling_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +72,31 @@ class Expression:
     doubtful: bool = False
 
 
-_AS_WRITTEN = Reading()
+AS_WRITTEN = Reading()
 
 
-def expressions(pieces: Sequence[Lexeme], reading: Reading = _AS_WRITTEN) -> list[Expression]:
-    """Find all expressions of a stretch without stops and equals signs, in order."""
-    pieces, pairs = _bracketed(pieces)
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What stands between two stops or equals signs.
+
+    Args:
+        pieces: In order; remarks in brackets have become words.
+        found: The expressions in it, in order.
+    """
+
+    pieces: Sequence[Lexeme]
+    found: Sequence[Expression]
+
+    @classmethod
+    def read(cls, pieces: Sequence[Lexeme], reading: Reading = AS_WRITTEN) -> "Stretch":
+        """Find all expressions among pieces without stops and equals signs."""
+        pieces, pairs = _bracketed(pieces)
+        return cls(pieces, _expressions(pieces, pairs, reading))
+
+
+def _expressions(
+    pieces: Sequence[Lexeme], pairs: dict[int, int], reading: Reading
+) -> list[Expression]:
     found = []
     at = 0
     while at < len(pieces):
@@ -149,6 +170,8 @@ class _Parser:
         self._doubtful = False
 
     def expression(self) -> Expression:
+        self._leading = self._fraction(tight=True)
+        self._at, self._operands = self._first, 0
         value = self._sum(0)
         return Expression(
             first=self._first,
@@ -175,7 +198,8 @@ class _Parser:
         product = self._factor(depth)
         while sign := self._sign_ahead("*/"):
             nested = sign.text == "/" and self._reading.nested_division
-            operand = (self._fraction() if nested else None) or self._factor(depth)
+            part = self._fraction(tight=glued(sign, self._peek())) if nested else None
+            operand = part or self._factor(depth)
             if sign.text == "/" and not operand:
                 raise _Unreadable
             product = _capped(product * operand if sign.text == "*" else product / operand)
@@ -198,7 +222,8 @@ class _Parser:
         operand = self._operand_after(index)
         if sign.text not in signs or operand is None:
             return None
-        self._doubtful |= operand > index + 1 or self._counted(self._at, index)
+        spoken = {one.text for one in self._pieces[self._at : index]}
+        self._doubtful |= operand > index + 1 or not words.CONNECTIVES.isdisjoint(spoken)
         self._signs += sign.text
         self._at = operand
         return sign
@@ -214,15 +239,12 @@ class _Parser:
         stop = min(index + _FILLERS_MAX, len(self._pieces))
         while index < stop and self._pieces[index].kind is Kind.WORD:
             # "5 apples - he then bought 3": a dash before a word is punctuation.
-            if sign.text == "-" and self._pieces[index].text not in DETERMINERS:
+            if sign.text == "-" and self._pieces[index].text not in words.DETERMINERS:
                 return None
             index += 1
         if index < len(self._pieces) and _starts(self._pieces, index, self._pairs):
             return index
         return None
-
-    def _counted(self, start: int, stop: int) -> bool:
-        return start < stop and self._pieces[start].text in words.COUNTING
 
     def _fraction(self, *, tight: bool = False) -> Fraction | None:
         above, bar, below = (self._peek(ahead) for ahead in range(3))
@@ -238,18 +260,20 @@ class _Parser:
     def _factor(self, depth: int) -> Fraction:
         if depth > DEPTH_MAX:
             raise _Unreadable
-        if self._peek().kind is Kind.SIGN and self._peek().text == "-":
+        if self._peek().text == "-" and glued(self._peek(), self._peek(1)):
             self._at += 1
             return -self._factor(depth + 1)
         base = self._primary(depth)
-        if self._leading is None:
-            self._leading = base
         if self._peek().kind is Kind.PERCENT:
             self._at += 1
-            base /= 1 if self._reading.plain_percent else 100
+            if not self._reading.plain_percent:
+                base /= 100
+                self._decimals += 2
         if self._peek().kind is Kind.MONEY:
             self._at += 1
-        if self._peek().kind in _UNKNOWN or self._counted(self._at, len(self._pieces)):
+        if self._leading is None:
+            self._leading = base
+        if self._peek().kind in _UNKNOWN or self._peek().text in words.COUNTING:
             self._doubtful = True
         if self._peek().kind is Kind.SIGN and self._peek().text == "^":
             self._at += 1
@@ -270,8 +294,6 @@ class _Parser:
             if not below:
                 raise _Unreadable
             return above / below
-        if piece.kind is Kind.SIGN and piece.text == "-":
-            return self._factor(depth + 1)
         return self._group(depth)
 
     def _group(self, depth: int) -> Fraction:
@@ -297,7 +319,10 @@ class _Parser:
         if self._operands > OPERANDS_MAX:
             raise _Unreadable
         self._decimals = piece.decimals
-        return piece.value + (self._rest_of_mixed(piece) or 0)
+        value = piece.value + (self._rest_of_mixed(piece) or 0)
+        if self._reading.scaling_words:
+            value *= words.SCALING.get(self._peek().text, 1)
+        return value
 
     def _rest_of_mixed(self, whole: Lexeme) -> Fraction | None:
         """Read on from a whole number to the fraction of `2 1/2` or `2 and 1/2`."""

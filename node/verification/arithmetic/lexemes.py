@@ -7,6 +7,7 @@ nothing of what they come to. What looks like a number and is none of the known 
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from fractions import Fraction
@@ -14,7 +15,7 @@ from fractions import Fraction
 from node.verification.arithmetic import vocabulary as words
 
 DIGITS_MAX = 24
-"""Longer numbers are not read. Grade-school ones have 12 digits at most."""
+"""Longer numbers are not read; the longest of GSM8K has 10."""
 
 
 class Kind(Enum):
@@ -29,8 +30,11 @@ class Kind(Enum):
     MONEY = auto()
     WORD = auto()
     LETTER = auto()
+    """The name of an unknown."""
     FRACTION = auto()
+    """A command of LaTeX, before two groups in braces."""
     STOP = auto()
+    """The end of a sentence, clause or line: no expression goes across it."""
     OPAQUE = auto()
 
 
@@ -43,7 +47,7 @@ class Lexeme:
         start: Its first character.
         end: The character after its last.
         text: A sign in ASCII, a word in lower case, else as written.
-        value: What a number is worth.
+        value: What a number is worth, or the exponent that a superscript is.
         decimals: How many decimals a number was written with.
     """
 
@@ -55,12 +59,17 @@ class Lexeme:
     decimals: int = 0
 
 
+# `\w` takes in fractions and raised digits of one character, which are no letters.
+_NO_LETTERS = "".join(words.VULGAR) + "\xb2\xb3\xb9\u2070-\u208e"
+_LETTERS = rf"[^\W\d_{_NO_LETTERS}]+"
+_APOSTROPHE = "'\N{RIGHT SINGLE QUOTATION MARK}"
+# What shows nothing takes no part, so that it cannot break a number or a word in two.
+_UNSEEN = r"\x00-\x09\x0b-\x1f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _PIECE = re.compile(
     r"(?P<newline>\n)"
-    # Characters that show nothing take no part, so that none can break a number in two.
-    r"|(?P<blank>(?:[^\S\n]|[\x00-\x09\x0b-\x1f\xad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff])+)"
+    rf"|(?P<blank>(?:[^\S\n]|[{_UNSEEN}])+)"
     r"|(?P<number>\.?\d[\d.,]*)"
-    r"|(?P<word>[^\W\d_]+(?:['\N{RIGHT SINGLE QUOTATION MARK}][^\W\d_]+)*)"
+    rf"|(?P<word>{_LETTERS}(?:[{_APOSTROPHE}-]{_LETTERS})*)"
     r"|(?P<latex>\\[A-Za-z]+)"
     r"|(?P<escape>\\.)"
     r"|(?P<power>\*\*)"
@@ -69,89 +78,84 @@ _PIECE = re.compile(
     re.DOTALL,
 )
 _NUMBER = re.compile(r"(?P<whole>\d*|\d{1,3}(?:,\d{3})+)(?:\.(?P<decimals>\d+))?")
+_CODE = re.compile(r"0\d")
+"""0730 is a time of day and 007 a name."""
+_NARROW = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
 _SPACED_THOUSANDS = re.compile(
-    # An ordinary blank may also part two numbers; before three noughts it never does.
-    "\\d{1,3}(?:[\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}]\\d{3}|(?: \\d{3})* 000)+(?![\\d.,]\\d)"
+    # An ordinary blank may also part two numbers, but never one from three noughts.
+    rf"\d{{1,3}}(?:(?:[{_NARROW}]\d{{3}})+|(?: \d{{3}})* 000(?: \d{{3}})*)(?![.,]?\d)"
 )
 _LOOSE_THOUSANDS = re.compile(r", \d{3}(?!\d)")
 _ELLIPSIS = re.compile(r"\.{2,}")
 _SENTENCE_GOES_ON = re.compile(r"\s*[=+*/^)\N{MULTIPLICATION SIGN}\N{DIVISION SIGN}-]")
 _LINE_GOES_ON = re.compile(r"\s*&?=")
-_LISTED = re.compile(r"[-*+\N{EN DASH}\N{BULLET}]\s")
+_BULLET = re.compile(r"[-*+\N{EN DASH}\N{BULLET}]\s")
 
 
 def lexemes(text: str) -> list[Lexeme]:
     """Cut a text into pieces, in order; blanks and ornaments are left out."""
     found: list[Lexeme] = []
     at = 0
+    line_starts = True
     while at < len(text):
-        piece = _piece(text, at)
-        if piece is None:
-            matched = _PIECE.match(text, at)
-            assert matched is not None
-            at = matched.end()
+        matched = _PIECE.match(text, at)
+        assert matched is not None
+        assert matched.lastgroup is not None
+        if line_starts and _BULLET.match(text, at):
+            piece: Lexeme | None = Lexeme(Kind.STOP, at, at + 1, text[at])
         else:
+            piece = _READ[matched.lastgroup](text, at, matched.end())
+        line_starts = matched.lastgroup == "newline" or (
+            line_starts and matched.lastgroup == "blank"
+        )
+        at = piece.end if piece else matched.end()
+        if piece:
             found.append(piece)
-            at = piece.end
     return found
 
 
-def _piece(text: str, at: int) -> Lexeme | None:
-    """Return the piece that starts here, or None for what counts as blank."""
-    if _LISTED.match(text, at) and not text[text.rfind("\n", 0, at) + 1 : at].strip():
-        return Lexeme(Kind.STOP, at, at + 1, "\n")
-    matched = _PIECE.match(text, at)
-    assert matched is not None
-    form, start, end, raw = matched.lastgroup, at, matched.end(), matched.group()
-    if form == "number":
-        return _number(text, start, raw)
-    if form == "word":
-        return _word(text, start, end)
-    if form == "latex":
-        return _latex(start, end, raw[1:])
-    if form == "escape":
-        return _sign(text, start, end, raw[1]) if raw[1] in "$%{}" else _stop(start, end, raw)
-    if form == "newline":
-        return None if _LINE_GOES_ON.match(text, end) else _stop(start, end, raw)
-    if form == "power":
-        return _power(text, start, end)
-    if form == "arrow":
-        return Lexeme(Kind.EQUALS, start, end, "=") if raw[:2] == "==" else _stop(start, end, raw)
-    return _sign(text, start, end, raw) if form == "sign" else None
+def _blank(_text: str, _start: int, _end: int) -> None:
+    return None
 
 
-def _number(text: str, start: int, raw: str) -> Lexeme:
+def _newline(text: str, start: int, end: int) -> Lexeme | None:
+    return None if _LINE_GOES_ON.match(text, end) else Lexeme(Kind.STOP, start, end, "\n")
+
+
+def _number(text: str, start: int, end: int) -> Lexeme:
     spaced = _SPACED_THOUSANDS.match(text, start)
-    if spaced is not None:
+    if spaced is not None and len(spaced.group()) <= DIGITS_MAX:
         digits = "".join(filter(str.isdecimal, spaced.group()))
         return Lexeme(Kind.NUMBER, start, spaced.end(), digits, Fraction(int(digits)))
-    raw = raw.rstrip(".,")
-    end = start + len(raw)
-    form = _NUMBER.fullmatch(raw)
-    endless = _ELLIPSIS.match(text, end)  # "8.333...%"
-    end = endless.end() if endless else end
-    if form is None or len(raw) > DIGITS_MAX:
-        return Lexeme(Kind.OPAQUE, start, end, raw[:DIGITS_MAX])
+    written = text[start:end].rstrip(".,")
+    end = start + len(written)
+    endless = _ELLIPSIS.match(text, end)  # "8.333..."
+    form = _NUMBER.fullmatch(written) if len(written) <= DIGITS_MAX else None
+    if form is None or _CODE.match(written):
+        return Lexeme(Kind.OPAQUE, start, end, "")
     decimals = form["decimals"] or ""
     whole = form["whole"].replace(",", "") or "0"
     value = Fraction(int(whole + decimals), 10 ** len(decimals))
-    return Lexeme(Kind.NUMBER, start, end, raw, value, len(decimals))
+    end = endless.end() if endless else end
+    return Lexeme(Kind.NUMBER, start, end, written, value, len(decimals))
 
 
 def _word(text: str, start: int, end: int) -> Lexeme:
     word = text[start:end].lower()
-    if end < len(text) and text[end].isdecimal() and word != "x":
-        while end < len(text) and (text[end].isalnum() or text[end] == "_"):
+    if text[end : end + 1].isdecimal() and word != "x":
+        while end < len(text) and text[end].isalnum():
             end += 1
-        return Lexeme(Kind.OPAQUE, start, end, text[start:end])
+        return Lexeme(Kind.OPAQUE, start, end, "")
     if word in words.EQUAL_WORDS:
-        return Lexeme(Kind.EQUALS, start, end, "=")
+        return Lexeme(Kind.EQUALS, start, end, "equals")
     if word in words.PERCENT_WORDS:
         return Lexeme(Kind.PERCENT, start, end, "%")
-    return Lexeme(Kind.WORD, start, end, word)
+    unknowns = "-" in word and all(len(part) == 1 for part in word.split("-"))
+    return Lexeme(Kind.LETTER if unknowns else Kind.WORD, start, end, word)
 
 
-def _latex(start: int, end: int, command: str) -> Lexeme | None:
+def _latex(text: str, start: int, end: int) -> Lexeme | None:
+    command = text[start + 1 : end]
     if command in words.FRACTIONS:
         return Lexeme(Kind.FRACTION, start, end, command)
     meant = words.LATEX.get(command)
@@ -159,54 +163,82 @@ def _latex(start: int, end: int, command: str) -> Lexeme | None:
         return Lexeme(Kind.OPAQUE, start, end, command)
     if meant in words.ABOUT:
         return Lexeme(Kind.EQUALS, start, end, "~")
-    return None if meant == " " else Lexeme(Kind.SIGN, start, end, meant)
+    return Lexeme(Kind.SIGN, start, end, meant) if meant else None
+
+
+def _escape(text: str, start: int, end: int) -> Lexeme | None:
+    if text[end - 1] in "$%{}":
+        return _sign(text, end - 1, end)
+    return Lexeme(Kind.STOP, start, end, "")  # the borders of a formula
 
 
 def _power(text: str, start: int, end: int) -> Lexeme | None:
     """Tell `2**3` and `2 ** 3` from the emphasis of `**24**`, which is blank."""
-    before, after = text[start - 1 : start], text[end : end + 1]
-    power = before == after == " " or (before[:1].isalnum() and after[:1].isalnum())
+    before, after = text[start - 1 : start] if start else "", text[end : end + 1]
+    power = before == after == " " or (before.isalnum() and after.isalnum())
     return Lexeme(Kind.SIGN, start, end, "^") if power else None
 
 
-def _sign(text: str, start: int, end: int, sign: str) -> Lexeme | None:  # noqa: PLR0911 - a table of kinds
+def _arrow(text: str, start: int, end: int) -> Lexeme:
+    if text[start] == "=" and text[start + 1] == "=":
+        return Lexeme(Kind.EQUALS, start, end, "=")
+    return Lexeme(Kind.STOP, start, end, "")
+
+
+def _sign(text: str, start: int, end: int) -> Lexeme | None:
+    sign = text[start]
     if sign in words.ORNAMENTS:
         return None
-    if sign in words.EQUAL or sign in words.ABOUT:
-        return Lexeme(Kind.EQUALS, start, end, "=" if sign in words.EQUAL else "~")
-    if sign in words.SIGNS:
-        return Lexeme(Kind.SIGN, start, end, words.SIGNS[sign])
-    if sign in words.VULGAR:
-        return Lexeme(Kind.NUMBER, start, end, sign, words.VULGAR[sign])
-    if sign in words.SUPERSCRIPTS:
-        return Lexeme(Kind.SIGN, start, end, "^", Fraction(words.SUPERSCRIPTS[sign]))
-    if sign in words.OPENING or sign in words.CLOSING:
-        return Lexeme(Kind.OPEN if sign in words.OPENING else Kind.CLOSE, start, end, sign)
-    if sign in words.PERCENT:
-        return Lexeme(Kind.PERCENT, start, end, "%")
     if sign in words.STOPS:
-        return _stop_sign(text, start, end, sign)
-    return _other(start, end, sign)
+        return _stop(text, start, end)
+    known = _KNOWN_SIGNS.get(sign)
+    if known is not None:
+        kind, meant, value = known
+        return Lexeme(kind, start, end, meant, value)
+    return _other(text, start, end)
 
 
-def _stop_sign(text: str, start: int, end: int, sign: str) -> Lexeme | None:
-    if sign == ":" and text[start - 1 : start].isdecimal() and text[end : end + 1].isdecimal():
-        return Lexeme(Kind.OPAQUE, start, end, sign)  # a time or a ratio
-    if sign == "," and text[start - 1 : start].isdecimal() and _LOOSE_THOUSANDS.match(text, start):
+def _stop(text: str, start: int, end: int) -> Lexeme | None:
+    sign = text[start]
+    after_digit = start > 0 and text[start - 1].isdecimal()
+    if sign == ":" and after_digit and text[end : end + 1].isdecimal():
+        return Lexeme(Kind.OPAQUE, start, end, sign)  # a time of day or a ratio
+    if sign == "," and after_digit and _LOOSE_THOUSANDS.match(text, start):
         return Lexeme(Kind.OPAQUE, start, end, sign)  # "14, 400" may be one number
     if sign == "." and _SENTENCE_GOES_ON.match(text, end):
         return None  # an abbreviated unit: "5 lbs. + 3 lbs."
-    return _stop(start, end, sign)
+    broken = sign == "." and text[:start].rstrip(" ")[-1:] in words.SIGNS  # "+ . 84"
+    return Lexeme(Kind.OPAQUE if broken else Kind.STOP, start, end, sign)
 
 
-def _other(start: int, end: int, sign: str) -> Lexeme:
-    category = unicodedata.category(sign)
+def _other(text: str, start: int, end: int) -> Lexeme:
+    category = unicodedata.category(text[start])
     if category == "Sc":
-        return Lexeme(Kind.MONEY, start, end, sign)
-    # Letters and pictures are words; a mathematical sign that is not known may mean anything.
+        return Lexeme(Kind.MONEY, start, end, text[start])
+    # Pictures are words; a mathematical sign that is not known may mean anything.
     opaque = category in {"Sm", "No", "Nl"}
-    return Lexeme(Kind.OPAQUE if opaque else Kind.WORD, start, end, sign)
+    return Lexeme(Kind.OPAQUE if opaque else Kind.WORD, start, end, text[start])
 
 
-def _stop(start: int, end: int, raw: str) -> Lexeme:
-    return Lexeme(Kind.STOP, start, end, raw)
+_KNOWN_SIGNS = {
+    **{sign: (Kind.SIGN, meant, Fraction(0)) for sign, meant in words.SIGNS.items()},
+    **{sign: (Kind.SIGN, "^", Fraction(power)) for sign, power in words.SUPERSCRIPTS.items()},
+    **{sign: (Kind.NUMBER, sign, value) for sign, value in words.VULGAR.items()},
+    **dict.fromkeys(words.EQUAL, (Kind.EQUALS, "=", Fraction(0))),
+    **dict.fromkeys(words.ABOUT, (Kind.EQUALS, "~", Fraction(0))),
+    **dict.fromkeys(words.OPENING, (Kind.OPEN, "(", Fraction(0))),
+    **dict.fromkeys(words.CLOSING, (Kind.CLOSE, ")", Fraction(0))),
+    **dict.fromkeys(words.PERCENT, (Kind.PERCENT, "%", Fraction(0))),
+}
+_READ: dict[str, Callable[[str, int, int], Lexeme | None]] = {
+    "newline": _newline,
+    "blank": _blank,
+    "number": _number,
+    "word": _word,
+    "latex": _latex,
+    "escape": _escape,
+    "power": _power,
+    "arrow": _arrow,
+    "sign": _sign,
+}
+"""How each form of a piece is read."""

@@ -15,6 +15,7 @@ DETERMINERS = frozenset(
     ["the", "these", "those", "that", "this", "his", "her", "its", "their", "our", "my", "your"]
 )
 _WORDS_OF_A_LETTER = frozenset("ai")
+_PER_LETTERS = words.LETTER_UNITS | {"s"}
 _NOTHING = Lexeme(Kind.STOP, -1, -1, "")
 
 
@@ -43,7 +44,7 @@ def _settle_word(done: list[Lexeme], word: Lexeme, ahead: list[Lexeme]) -> None:
     if pair in words.SIGN_PHRASES:
         done[-1] = Lexeme(Kind.SIGN, last.start, word.end, words.SIGN_PHRASES[pair])
     elif pair in words.EQUAL_PHRASES:
-        done[-1] = Lexeme(Kind.EQUALS, last.start, word.end, "=")
+        done[-1] = Lexeme(Kind.EQUALS, last.start, word.end, "equals")
     elif word.text == "x":
         kind = Kind.SIGN if between else Kind.LETTER
         done.append(replace(word, kind=kind, text="*"))
@@ -62,12 +63,19 @@ def _settle_sign(done: list[Lexeme], sign: Lexeme, ahead: list[Lexeme]) -> None:
     following = ahead[0] if ahead else _NOTHING
     if sign.text == "^":
         _settle_power(done, sign, last)
-    elif sign.text == "/" and following.kind is Kind.WORD and len(following.text) > 1:
-        done.append(replace(sign, kind=Kind.WORD))  # "$5/hour"
+    elif sign.text == "/" and _is_rate(last, following):
+        done.append(replace(sign, kind=Kind.WORD))
     elif sign.text == "-" and glued(last, sign) and glued(sign, following):
         done.append(replace(sign, kind=_hyphen(done, following)))
     else:
         done.append(sign)
+
+
+def _is_rate(last: Lexeme, following: Lexeme) -> bool:
+    """Tell whether a bar stands for "per": in "$5/hour", and in "9 m/s"."""
+    if following.kind is not Kind.WORD:
+        return False
+    return len(following.text) > 1 or (last.kind is Kind.WORD and following.text in _PER_LETTERS)
 
 
 def _settle_power(done: list[Lexeme], sign: Lexeme, last: Lexeme) -> None:
@@ -99,7 +107,7 @@ def _hyphen(done: list[Lexeme], following: Lexeme) -> Kind:
 
 def _takes_part(done: list[Lexeme]) -> bool:
     """Tell whether the last operand is a share of something: 20%, 3/4, 3/4th."""
-    tail = [one for one in done[-4:] if one.text not in {"th", "rd", "nd", "ths", "rds"}]
+    tail = [one for one in done[-4:] if one.text not in words.ORDINALS]
     if not tail:
         return False
     if tail[-1].kind is Kind.PERCENT or tail[-1].text in words.VULGAR:
@@ -110,7 +118,7 @@ def _takes_part(done: list[Lexeme]) -> bool:
 
 
 def _operand_ahead(ahead: list[Lexeme]) -> bool:
-    kinds = [one.kind for one in ahead if one.text not in DETERMINERS]
+    kinds = [one.kind for one in ahead if one.text not in words.DETERMINERS]
     return bool(kinds) and kinds[0] in OPERAND_STARTS
 
 
@@ -118,7 +126,11 @@ def _is_unknown(word: Lexeme, last: Lexeme) -> bool:
     """Tell whether a word is the letter of an unknown: `n`, and `A` in `5A`."""
     if len(word.text) != 1 or not word.text.isalpha():
         return False
-    return word.text not in _WORDS_OF_A_LETTER or (last.kind is Kind.NUMBER and glued(last, word))
+    if last.kind is Kind.WORD and last.text == "/":
+        return False
+    if last.kind is Kind.NUMBER:
+        return glued(last, word) or word.text not in words.LETTER_UNITS | _WORDS_OF_A_LETTER
+    return word.text not in _WORDS_OF_A_LETTER
 
 
 _SETTLED_AS: dict[Kind, Callable[[list[Lexeme], Lexeme, list[Lexeme]], None]] = {

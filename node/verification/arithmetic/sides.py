@@ -5,23 +5,20 @@ Words decide where an expression begins in running text, and words may change wh
 never refute one. It knows one stretch of pieces, and nothing of the other side.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 from node.verification.arithmetic import vocabulary as words
-from node.verification.arithmetic.expressions import (
-    UNIT_WORDS_MAX,
-    Expression,
-    Reading,
-    expressions,
-)
+from node.verification.arithmetic.expressions import UNIT_WORDS_MAX, Expression, Stretch
 from node.verification.arithmetic.lexemes import Kind, Lexeme
+from node.verification.arithmetic.neighbours import glued
 
-LEADING_WORDS_MAX = 4
-"""Words between an equals sign and its number: "= a total of 5"."""
 _SPOKEN = frozenset({Kind.WORD, Kind.MONEY})
 _UNCLEAR = frozenset({Kind.SIGN, Kind.OPEN, Kind.OPAQUE, Kind.LETTER, Kind.PERCENT, Kind.FRACTION})
+_UNKNOWN = frozenset({Kind.OPAQUE, Kind.LETTER})
+_CHANGING = words.COUNTING | words.SHARES | words.LABELS | words.SIGN_WORDS.keys()
+_PASSED_OVER = words.DETERMINERS | {"of"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,114 +27,142 @@ class Side:
 
     Args:
         expression: What was read there.
+        own: Its pieces.
+        gap: The pieces between it and the equals sign.
+        after: The piece that follows it, if there is one.
+        crowded: Whether another expression stands in the same stretch on its far side.
         doubtful: Whether what stands in or around it may change its value.
-        apart: Whether words stand between it and the equals sign.
-        unit: The word or sign of the unit of a bare number or fraction; else "".
-        start: Its first character.
-        end: The character after its last.
+        dashed: Whether a dash and a word follow it; mostly a remark, at times a subtraction.
     """
 
     expression: Expression
+    own: Sequence[Lexeme]
+    gap: Sequence[Lexeme]
+    after: Sequence[Lexeme]
+    crowded: bool
     doubtful: bool
-    apart: bool
-    unit: str
-    percent: bool
-    has_money: bool
-    counts_cents: bool
-    is_fraction: bool
-    start: int
-    end: int
+    dashed: bool = False
 
     @property
     def value(self) -> Fraction | None:
         """What it is worth; None if it could not be read."""
         return self.expression.value
 
+    @property
+    def bare(self) -> bool:
+        """Whether it is one number and no more."""
+        return self.expression.decimals is not None
 
-def left_of(stretch: Sequence[Lexeme], reading: Reading) -> Side | None:
+    @property
+    def is_fraction(self) -> bool:
+        """Whether it is one fraction written without blanks."""
+        return self.expression.signs == "/" and all(
+            glued(one, other) for one, other in zip(self.own, self.own[1:], strict=False)
+        )
+
+    @property
+    def apart(self) -> bool:
+        """Whether words stand between it and the equals sign."""
+        return any(one.kind is Kind.WORD for one in self.gap)
+
+    @property
+    def unit(self) -> str:
+        """The sign before or the word after a number, whatever it means; "" without one."""
+        return next((one.text for one in self._unit_pieces()), "")
+
+    @property
+    def measures(self) -> frozenset[tuple[int, int]]:
+        """The known units in it, each as its scale and its size on that scale."""
+        spoken = [one.text for one in (*self.own, *self.after)]
+        return frozenset(words.MEASURES[text] for text in spoken if text in words.MEASURES)
+
+    def _unit_pieces(self) -> Iterator[Lexeme]:
+        yield from (one for one in self.own if one.kind in {Kind.MONEY, Kind.PERCENT})
+        yield from (one for one in self.after if one.kind in _SPOKEN)
+
+
+def left_of(stretch: Stretch) -> Side | None:
     """Return what an equals sign after the stretch takes: its last expression, or None."""
-    found = expressions(stretch, reading)
-    if not found:
+    if not stretch.found:
         return None
-    gap = stretch[found[-1].last + 1 :]
-    return _side(stretch, found, len(found) - 1, gap)
+    which = len(stretch.found) - 1
+    return _side(stretch, which, stretch.pieces[stretch.found[which].last + 1 :], crowded=which > 0)
 
 
-def right_of(stretch: Sequence[Lexeme], reading: Reading) -> Side | None:
+def right_of(stretch: Stretch) -> Side | None:
     """Return what an equals sign before the stretch takes: its first expression, or None."""
-    found = expressions(stretch, reading)
-    if not found:
+    if not stretch.found:
         return None
-    gap = stretch[: found[0].first]
-    return _side(stretch, found, 0, gap)
+    gap = stretch.pieces[: stretch.found[0].first]
+    return _side(stretch, 0, gap, crowded=len(stretch.found) > 1)
 
 
-def _side(
-    pieces: Sequence[Lexeme], found: Sequence[Expression], which: int, gap: Sequence[Lexeme]
-) -> Side:
-    expression = found[which]
-    own = pieces[expression.first : expression.last + 1]
-    after = pieces[expression.last + 1 : expression.last + 2]
-    unit = after[0].text if after and after[0].kind in _SPOKEN else ""
-    money = [one for one in own if one.kind is Kind.MONEY]
+def _side(stretch: Stretch, which: int, gap: Sequence[Lexeme], *, crowded: bool) -> Side:
+    expression = stretch.found[which]
+    dashed, unclear = _what_follows(stretch, expression)
     doubtful = (
         expression.doubtful
+        or unclear
         or len(gap) > UNIT_WORDS_MAX
         or any(one.kind in _UNCLEAR for one in gap)
-        or any(one.text in words.RELATING for one in gap[:1])
-        or _doubt_before(pieces, found, which)
-        or _doubt_after(pieces, found, which)
+        or any(one.text == "of" for one in gap[:1])
+        or _doubt_before(stretch, which)
     )
-    tight = all(a.end == b.start for a, b in zip(own, own[1:], strict=False))
     return Side(
         expression=expression,
+        own=stretch.pieces[expression.first : expression.last + 1],
+        gap=gap,
+        after=stretch.pieces[expression.last + 1 : expression.last + 2],
+        crowded=crowded,
         doubtful=doubtful,
-        apart=any(one.kind is Kind.WORD for one in gap),
-        unit=money[0].text if money else unit,
-        percent=any(one.kind is Kind.PERCENT for one in own),
-        has_money=bool(money),
-        counts_cents=unit in {"cents", "cent", "¢"},
-        is_fraction=expression.signs == "/" and tight,
-        start=own[0].start,
-        end=own[-1].end,
+        dashed=dashed,
     )
 
 
-def _doubt_before(pieces: Sequence[Lexeme], found: Sequence[Expression], which: int) -> bool:
-    first = found[which].first
+def _doubt_before(stretch: Stretch, which: int) -> bool:
+    """Tell whether what precedes an expression may belong to it."""
+    pieces, first = stretch.pieces, stretch.found[which].first
     index = first - 1
     while index >= 0 and pieces[index].kind in _SPOKEN:
         index -= 1
     spoken = [one.text for one in pieces[index + 1 : first]]
-    if any(word in words.COUNTING for word in spoken[-2:]) or words.LABELS & set(spoken[-1:]):
+    before = next((word for word in reversed(spoken) if word not in _PASSED_OVER), "")
+    if before in _CHANGING:
         return True
     if index < 0:
         return False
     met = pieces[index]
-    if met.kind is Kind.OPEN:  # never closed in this stretch
+    if which and index == stretch.found[which - 1].last:
+        return not spoken or _joins(pieces[:index], spoken, pieces[first])
+    if met.kind is Kind.OPEN:  # one that is never closed in this stretch
         return index > 0 and pieces[index - 1].kind is Kind.SIGN
     if met.kind is Kind.SIGN:
         return not (met.text == "-" and spoken)
-    if met.kind in {Kind.OPAQUE, Kind.LETTER}:
-        return not spoken
-    if which and index == found[which - 1].last:
-        return (
-            not spoken or pieces[first].kind is Kind.OPEN or not words.RELATING.isdisjoint(spoken)
-        )
-    return False
+    return met.kind in _UNKNOWN and not spoken
 
 
-def _doubt_after(pieces: Sequence[Lexeme], found: Sequence[Expression], which: int) -> bool:
-    index = found[which].last + 1
+def _joins(earlier: Sequence[Lexeme], spoken: Sequence[str], first: Lexeme) -> bool:
+    """Tell whether the words between two expressions make one of them."""
+    if not words.CONNECTIVES.isdisjoint(spoken):
+        return False
+    if spoken[0] == "of" or first.kind is Kind.OPEN or not words.COMPARING.isdisjoint(spoken):
+        return True
+    computes = any(one.text in words.COMPUTING for one in earlier)
+    return computes and not words.JOINING.isdisjoint(spoken)
+
+
+def _what_follows(stretch: Stretch, expression: Expression) -> tuple[bool, bool]:
+    """Tell whether a dash and words follow an expression, and whether more of it may."""
+    pieces, index = stretch.pieces, expression.last + 1
     start = index
     while index < len(pieces) and pieces[index].kind in _SPOKEN:
         index += 1
     if index == len(pieces):
-        return False
-    met, spoken = pieces[index], index > start
+        return False, False
+    met = pieces[index]
     if met.kind is Kind.SIGN:
-        dash = index + 1 == len(pieces) or pieces[index + 1].kind is Kind.WORD
-        return not (met.text == "-" and dash)
-    if met.kind in {Kind.OPAQUE, Kind.LETTER, Kind.NUMBER}:
-        return not spoken
-    return False
+        dash = met.text == "-" and (index + 1 == len(pieces) or pieces[index + 1].kind is Kind.WORD)
+        return dash, not dash
+    if met.kind is Kind.NUMBER:  # "1 hour 30 minutes"
+        return False, all(one.text in words.MEASURES for one in pieces[start:index])
+    return False, index == start and met.kind in _UNKNOWN

@@ -6,6 +6,11 @@ for a unit ("3 apples"), which changes no value.
 
 from fractions import Fraction
 
+
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
 SIGNS = {
     **dict.fromkeys("+\N{FULLWIDTH PLUS SIGN}", "+"),
     **dict.fromkeys(
@@ -56,8 +61,8 @@ LATEX = {
     **dict.fromkeys(("times", "cdot", "ast"), "*"),
     **dict.fromkeys(("div", "over"), "/"),
     **dict.fromkeys(("approx", "sim", "simeq"), "\N{ALMOST EQUAL TO}"),
-    **dict.fromkeys(("left", "right", "boxed", "quad", "displaystyle"), " "),
-    **dict.fromkeys(("text", "mathrm", "textbf", "mathbf", "textit"), " "),
+    **dict.fromkeys(("left", "right", "boxed", "quad", "displaystyle"), ""),
+    **dict.fromkeys(("text", "mathrm", "textbf", "mathbf", "textit"), ""),
 }
 FRACTIONS = frozenset({"frac", "dfrac", "tfrac"})
 
@@ -67,111 +72,68 @@ SIGN_PHRASES = {("divided", "by"): "/", ("multiplied", "by"): "*"}
 EQUAL_WORDS = frozenset({"equals"})
 EQUAL_PHRASES = frozenset({("equal", "to")})
 PERCENT_WORDS = frozenset({"percent", "percents"})
+APPROXIMATE = _listed("about approximately around roughly nearly almost")
+ORDINALS = _listed("st nd rd th ths rds")
+DETERMINERS = _listed("the these those that this his her its their our my your")
+LETTER_UNITS = frozenset("gmlh")
+"""Gram, metre, litre, hour, where a blank parts them from the number; glued to it, as in
+`2m`, a letter is an unknown."""
 
-LABELS = frozenset(
-    [
-        "step",
-        "day",
-        "week",
-        "month",
-        "year",
-        "round",
-        "part",
-        "case",
-        "problem",
-        "question",
-        "chapter",
-        "room",
-        "grade",
-        "level",
-        "page",
-        "number",
-        "no",
-        "house",
-        "team",
-        "class",
-        "group",
-        "game",
-        "week",
-        "item",
-        "option",
-        "note",
-        "line",
-        "section",
-    ]
-)
+LABELS = _listed("step day week month year part case problem question chapter grade level page")
 """Before a number they make a name of it: "Step 1 - 3 + 2 = 5" does not subtract."""
-
-COUNTING = frozenset(
-    [
-        "zero",
-        "one",
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "thirteen",
-        "fourteen",
-        "fifteen",
-        "sixteen",
-        "seventeen",
-        "eighteen",
-        "nineteen",
-        "twenty",
-        "thirty",
-        "forty",
-        "fifty",
-        "sixty",
-        "seventy",
-        "eighty",
-        "ninety",
-        "hundred",
-        "hundreds",
-        "thousand",
-        "thousands",
-        "million",
-        "millions",
-        "billion",
-        "billions",
-        "dozen",
-        "dozens",
-        "half",
-        "halves",
-        "third",
-        "thirds",
-        "quarter",
-        "quarters",
-        "fourth",
-        "fourths",
-        "fifth",
-        "fifths",
-        "sixth",
-        "sixths",
-        "seventh",
-        "eighth",
-        "eighths",
-        "ninth",
-        "tenth",
-        "tenths",
-        "twice",
-        "thrice",
-        "double",
-        "doubled",
-        "triple",
-        "tripled",
-        "squared",
-        "cubed",
-        "point",
-        "negative",
-    ]
+SCALING = {
+    "dozen": 12,
+    "dozens": 12,
+    "hundred": 100,
+    "hundreds": 100,
+    "thousand": 1000,
+    "thousands": 1000,
+    "million": 10**6,
+    "millions": 10**6,
+    "billion": 10**9,
+    "billions": 10**9,
+}
+"""After a number they multiply it, or are a unit that both sides share."""
+COUNTING = _listed(
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty "
+    "ninety half halves thirds fourths fifths sixths eighths tenths twice thrice double triple "
+    "squared cubed point"
 )
-"""Words that change the value of a number beside them: "half of 20", "5 million"."""
-RELATING = frozenset({"of", "than", "times", "to", "from", "by"})
-"""Words that make one value of two numbers: "5 more than 3 + 2", "adds 10 to 3 + 2"."""
+"""Words that change the value of a number beside them: "half of 20", "5 squared"."""
+SHARES = _listed(
+    "third quarter quarters fourth fifth sixth seventh eighth ninth tenth negative"
+) | frozenset(SCALING)
+"""Before a number, as in "a third of 12", they do so too; after one they are a rank or coins."""
+COMPARING = frozenset({"than", "times"})
+"""Between two numbers they make one of them: "5 more than 3 + 2"."""
+COMPUTING = _listed(
+    "add adds added adding subtract subtracts subtracted subtracting take takes taking "
+    "multiply multiplies multiplied multiplying divide divides divided dividing increase "
+    "increases increased reduce reduces reduced"
+)
+JOINING = _listed("to from by")
+"""After a word of `COMPUTING` they join two numbers: "add 10 to the 3 + 2 that are there"."""
+CONNECTIVES = _listed(
+    "and because but has have if is are since so that then therefore thus was were which while"
+)
+"""Words that end a phrase: what is on their two sides is hardly one expression."""
+
+_SCALES: tuple[dict[str, int], ...] = (
+    {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800},
+    {"inch": 1, "inches": 1, "foot": 12, "feet": 12, "yard": 36, "mile": 63360},
+    {"mm": 1, "cm": 10, "centimeter": 10, "meter": 1000, "km": 1000000, "kilometer": 1000000},
+    {"ounce": 1, "oz": 1, "pound": 16, "lb": 16},
+    {"gram": 1, "g": 1, "kg": 1000, "kilogram": 1000},
+    {"cup": 1, "pint": 2, "quart": 4, "gallon": 16},
+    {"ml": 1, "milliliter": 1, "liter": 1000, "l": 1000},
+    {"cent": 1, "\N{CENT SIGN}": 1, "dollar": 100, "$": 100},
+    {"month": 1, "year": 12},
+)
+MEASURES = {
+    word: (scale, size)
+    for scale, sizes in enumerate(_SCALES)
+    for unit, size in sizes.items()
+    for word in (unit, unit + "s")
+}
+"""Units of one scale, each with its size in the smallest: "$1 / 2 = 50 cents" holds."""

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -18,7 +19,6 @@ from node.mesh.book import AddressBook
 from node.mesh.dialer import DIALS_MAX, HEAD_START_S, TICK_S, Dialer
 from node.mesh.settings import MeshSettings
 from protocol.identity import PeerId
-from protocol.identity import PeerId as Peer
 
 OWN = PeerId(bytes([5]) * 32)
 
@@ -54,7 +54,7 @@ class Network:
     def __init__(self, answer: Callable[[str], Any]) -> None:
         self.answer = answer
         self.dials: list[tuple[float, str]] = []
-        self.connected: set[Peer] = set()
+        self.connected: set[PeerId] = set()
         self.subscribes = True
         self.silent: set[ID] = set()
         self.closed: list[ID] = []
@@ -133,7 +133,7 @@ async def test_a_peer_that_is_away_is_dialled_for_ever_ever_less_often(
         await trio.sleep(600)
 
     times = network.times_s(1)
-    pauses = [later - earlier for earlier, later in zip(times, times[1:], strict=False)]
+    pauses = [later - earlier for earlier, later in pairwise(times)]
     assert pauses[0] < 2
     assert pauses == pytest.approx(sorted(pauses), abs=20)  # apart from their spread
     assert all(20 < pause < 40 for pause in pauses[6:])

@@ -1,7 +1,6 @@
 """Bad model directories are told apart, each with its cause and its way out."""
 
 import json
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,8 @@ from node.policy.loading import device_named, dtype_named, load_model, load_toke
 Make = Callable[..., Any]
 
 
-class Bomb:
-    """A pickle that would run code; loading it fails the test."""
-
-    def __reduce__(self) -> tuple[Any, tuple[str]]:
-        return (pytest.fail, ("a pickle was loaded",))
+BOMB = b"cpytest\nfail\n(S'weights ran code'\ntR."
+"""Weights in the old format, which is a program: reading these would fail the test."""
 
 
 @pytest.fixture
@@ -50,7 +46,7 @@ def test_a_good_directory_loads(directory: Path, capfd: pytest.CaptureFixture[st
 @pytest.mark.parametrize("name", ["pytorch_model.bin", "consolidated.00.pth", "model.pt"])
 def test_pickled_weights_are_refused_unopened(directory: Path, name: str) -> None:
     (directory / "model.safetensors").unlink()
-    (directory / name).write_bytes(pickle.dumps(Bomb()))
+    (directory / name).write_bytes(BOMB)
 
     fix = refusal(directory, f"only pickled weights.*{name}")
 
@@ -58,7 +54,7 @@ def test_pickled_weights_are_refused_unopened(directory: Path, name: str) -> Non
 
 
 def test_pickled_weights_beside_safe_ones_are_ignored(directory: Path) -> None:
-    (directory / "pytorch_model.bin").write_bytes(pickle.dumps(Bomb()))
+    (directory / "pytorch_model.bin").write_bytes(BOMB)
 
     load(directory)
 

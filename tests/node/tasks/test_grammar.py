@@ -1,7 +1,7 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from node.tasks.grammar import GAPS, TAGS, answer_in, written
@@ -65,6 +65,7 @@ def test_whatever_else_is_written_breaks_the_form(completion: str) -> None:
     assert answer_in(completion) is None
 
 
+@settings(deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from([*TAGS, *GAPS, "7", "x", "<", "</"]), max_size=9).map("".join))
 def test_an_answer_is_found_only_in_what_its_parts_would_write_again(completion: str) -> None:
     """One way in: whatever is accepted is exactly tags, working, gap, tags, answer."""
@@ -79,7 +80,7 @@ def test_an_answer_is_found_only_in_what_its_parts_would_write_again(completion:
 
 def test_a_megabyte_of_opening_tags_is_refused_in_no_time() -> None:
     """A pattern with two lazy parts would take quadratic time over this."""
-    began = time.perf_counter()
+    began = time.process_time()
 
     assert answer_in("<think>" + "<answer></think>" * 65_536) is None
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
