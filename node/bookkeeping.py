@@ -4,8 +4,9 @@ It counts and writes; it decides nothing.
 """
 
 import json
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import IO
 
 from node.gate import Gate
@@ -23,8 +24,10 @@ ADVICE = {
     "all_truncated": "no completion ends before the limit: raise swarm.completion_tokens_max",
     "empty_round": "nothing arrived to train on",
     "not_finite": "the loss was no finite number: lower train.learning_rate",
+    "nothing_right": "no completion had a right answer, so nothing but form is rewarded: "
+    "the task is too hard for this model",
 }
-"""What an operator can do when a round teaches nothing."""
+"""What an operator can do when a round teaches nothing, or nothing but form."""
 
 
 @dataclass(slots=True)
@@ -35,11 +38,13 @@ class Books:
         metrics: The metrics file; one line of JSON an entry.
         tell: Told of what a person should see.
         published: This node's contributions published since its start.
+        warned: How often a round had no signal, by cause.
     """
 
     metrics: IO[str]
     tell: Event
     published: int = 0
+    warned: Counter[str] = field(default_factory=Counter)
 
     def enter_round(
         self, report: RoundReport, gate: Gate, *, peers: int, node_cpu_s: float
@@ -70,9 +75,9 @@ class Books:
         brief = {key: fields[key] for key in BRIEF}
         self.tell("round_done", {"round": report.round_index, "ended": report.ended} | short(brief))
         if step["warning"]:
-            why = str(step["warning"])
-            told = {"round": report.round_index, "why": why, "advice": ADVICE[why]}
-            self.tell("no_gradient", told)
+            self._warn(report.round_index, str(step["warning"]))
+        elif report.trained.right == 0.0:
+            self._warn(report.round_index, "nothing_right")
 
     def enter_evaluation(
         self, found: Evaluation, *, round_index: int, when: str, seconds: float
@@ -81,6 +86,14 @@ class Books:
         fields = {"kind": "evaluation", "round": round_index, "when": when} | plain(found)
         self._write(fields | {"seconds": round(seconds, 3)})
         self.tell("evaluated", {"round": round_index} | short(plain(found)))
+
+    def _warn(self, round_index: int, why: str) -> None:
+        """Tell of a round without signal: the first, the tenth, the hundredth of its cause."""
+        self.warned[why] += 1
+        times = self.warned[why]
+        if times == 10 ** (len(str(times)) - 1):
+            told = {"round": round_index, "why": why, "times": times, "advice": ADVICE[why]}
+            self.tell("no_signal", told)
 
     def _write(self, fields: Mapping[str, object]) -> None:
         self.metrics.write(json.dumps(fields) + "\n")

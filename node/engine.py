@@ -5,7 +5,7 @@ laboratory) or in one of its own (the daemon), and gives the same results in bot
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from node import checkpoint
 from node.faults import ConfigFault
 from node.policy import CausalPolicy, Sampled, SampleRequest, SamplingParameters, noise_key
 from node.rollout import Group, Rollout
-from node.tasks import Task, reward, task_named
+from node.tasks import Score, Task, reward, task_named
 from node.trainer import Trainer
 from node.work import Contributed, EngineSettings, Evaluation, Opened, Trained
 from protocol.contribution import Completion, Contribution
@@ -123,23 +123,24 @@ class Engine:
         started = time.process_time()
         digest = self._policy.digest()
         groups: dict[int, list[Rollout]] = {}
-        unusable = 0
+        right: list[bool] = []
         for contribution in contributions:
-            rollouts = self._rollouts(contribution)
-            unusable += len(contribution.completions) - len(rollouts)
-            groups.setdefault(contribution.prompt_index, []).extend(rollouts)
+            for rollout, score in self._rollouts(contribution):
+                groups.setdefault(contribution.prompt_index, []).append(rollout)
+                right.append(score.answer_ok)
         step = self._trainer.step(
-            [Group(prompt_index, tuple(rollouts)) for prompt_index, rollouts in groups.items()],
+            [Group(prompt_index, tuple(group)) for prompt_index, group in groups.items()],
             round_index=round_index,
         )
-        rollouts_all = [rollout for rollouts in groups.values() for rollout in rollouts]
-        own = [rollout.reward for rollout in rollouts_all if rollout.author == str(author)]
-        others = [rollout.reward for rollout in rollouts_all if rollout.author != str(author)]
+        rollouts = [rollout for group in groups.values() for rollout in group]
+        own = [rollout.reward for rollout in rollouts if rollout.author == str(author)]
+        others = [rollout.reward for rollout in rollouts if rollout.author != str(author)]
         return Trained(
             step=step,
             policy_digest=self._policy.digest().hex(),
-            completions=len(rollouts_all),
-            unusable=unusable,
+            completions=len(right),
+            unusable=sum(len(one.completions) for one in contributions) - len(right),
+            right=mean(right),
             same_policy=sum(one.policy_digest == digest for one in contributions),
             own_reward=mean(own),
             peers_reward=mean(others),
@@ -217,27 +218,24 @@ class Engine:
             return Completion(text=self._policy.decode(sampled.tokens), ended=sampled.ended)
         return Completion(tokens=sampled.tokens, ended=sampled.ended)
 
-    def _rollouts(self, contribution: Contribution) -> list[Rollout]:
+    def _rollouts(self, contribution: Contribution) -> Iterator[tuple[Rollout, Score]]:
         prompt = self._task.prompt(contribution.prompt_index)
         prompt_tokens = self._policy.encode(prompt.text)
-        rollouts = []
         for index, completion in enumerate(contribution.completions):
             tokens = self._tokens(completion)
             if not 0 < len(tokens) <= self.parameters.completion_tokens_max:
                 continue  # text that this tokenizer makes too long to be anybody's sample
             text = completion.text or self._policy.decode(tokens)
             score = self._task.score(prompt, text, ended=completion.ended)
-            rollouts.append(
-                Rollout(
-                    prompt_tokens=prompt_tokens,
-                    completion_tokens=tokens,
-                    ended=completion.ended,
-                    reward=reward(score, self.parameters.reward),
-                    author=str(contribution.author),
-                    index=index,
-                )
+            rollout = Rollout(
+                prompt_tokens=prompt_tokens,
+                completion_tokens=tokens,
+                ended=completion.ended,
+                reward=reward(score, self.parameters.reward),
+                author=str(contribution.author),
+                index=index,
             )
-        return rollouts
+            yield rollout, score
 
     def _tokens(self, completion: Completion) -> tuple[int, ...]:
         if self.parameters.encoding is Encoding.TOKENS:

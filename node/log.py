@@ -12,6 +12,11 @@ from node.settings import LogSettings, nearest
 Event = Callable[[str, Mapping[str, object]], None]
 """How rooms below tell of what happened: a name and its fields."""
 
+WARNINGS = frozenset(
+    {"no_signal", "worker_lost", "dial_failed", "checkpoint_skipped", "round_jumped", "waiting"}
+)
+"""Events that an operator should see even where only warnings are shown."""
+
 LEVELS = {
     "debug": logging.DEBUG,
     "info": logging.INFO,
@@ -61,7 +66,11 @@ def event_sink(
     """Return a sink for the rooms below; `quiet` names are told at debug level only."""
 
     def tell(name: str, fields: Mapping[str, object]) -> None:
-        speak = log.debug if name in quiet else log.info
-        speak(name, **fields)
+        if name in quiet:
+            log.debug(name, **fields)
+        elif name in WARNINGS:
+            log.warning(name, **fields)
+        else:
+            log.info(name, **fields)
 
     return tell

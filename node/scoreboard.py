@@ -159,6 +159,8 @@ def node_score(index: int, lines: Lines) -> dict[str, Any]:
         "admitted": last.get("admitted", 0),
         "refused": last.get("refused", {}),
         "policy": last.get("policy_digest", ""),
+        "rounds_without_gradient": sum(line["warning"] is not None for line in done),
+        "rounds_without_right_answer": sum(line["right"] == 0 for line in done),
         "tokens_per_s": round(tokens / sampling_s, 1) if sampling_s else 0.0,
         "round_s": {what: round(spent / len(done), 3) for what, spent in phases.items()},
         "model_cpu_share": round(cpu_model_s / (cpu_model_s + cpu_node_s), 4) if done else 0.0,
@@ -218,10 +220,15 @@ def summary(board: dict[str, Any]) -> list[str]:
     refused = ", ".join(f"{why} {many}" for why, many in sorted(board["refused"].items()))
     same = "all nodes hold the same weights" if board["policies"] == 1 else "weights differ"
     delivered = f"{board['delivered_share']:.2%} of {board['published']} contributions"
+    rounds = max((node["rounds"] for node in board["nodes"]), default=0)
+    idle = max(node["rounds_without_gradient"] for node in board["nodes"])
+    wrong = max(node["rounds_without_right_answer"] for node in board["nodes"])
+    signal = f"no gradient in {idle}, no right answer in {wrong} of {rounds} rounds"
     return [
         f"delivered  {delivered} to each of the other {count - 1} nodes",
         f"refused    {refused or 'none'}",
         f"seconds    a round went to {went}",
         f"policy     {same} ({board['policies']} digest{'s' * (board['policies'] != 1)})",
+        *([f"no signal  {signal}: the task is too hard or too easy"] if idle + wrong else []),
         f"wall time  {board['seconds']:.0f} s",
     ]

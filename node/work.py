@@ -58,12 +58,25 @@ class Contributed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """One round's training, and what it cost."""
+    """One round's training, and what it cost.
+
+    Args:
+        step: What the trainer did.
+        policy_digest: Hexadecimal, of the weights after it.
+        completions: How many were rewarded.
+        unusable: How many were not: text that this tokenizer makes too long.
+        right: Share of the completions whose answer is right.
+        same_policy: Contributions whose author claims the weights that this node had.
+        own_reward: Mean reward of this node's completions.
+        peers_reward: Mean reward of the others'.
+        cpu_s: Processor seconds.
+    """
 
     step: StepReport
     policy_digest: str
     completions: int
     unusable: int
+    right: float
     same_policy: int
     own_reward: float
     peers_reward: float

@@ -198,6 +198,8 @@ class Dialer:
             await self._connect(places[0], peer_id)
         with trio.move_on_after(self._settings.dial_timeout_s) as patience:
             while peer not in self._connected():
+                if not self._network.get_connections(peer_id):
+                    raise DialError("protocol", "the peer hung up")
                 await self._changed.wait()
         if patience.cancelled_caught:
             await self._network.close_peer(peer_id)

@@ -6,6 +6,7 @@ not know what a message means, nor how peers are found.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from random import Random
 from time import time_ns
 
@@ -15,6 +16,7 @@ from libp2p.host.exceptions import HostException
 from libp2p.io.exceptions import IOException
 from libp2p.network.connection.exceptions import RawConnError
 from libp2p.network.exceptions import SwarmException
+from libp2p.network.stream.exceptions import StreamEOF
 from libp2p.peer.id import ID
 from libp2p.pubsub.pb import rpc_pb2
 from libp2p.pubsub.pubsub import Pubsub
@@ -39,6 +41,9 @@ from protocol.identity import Keypair, PeerId
 
 EXPELLED_S = 60.0
 """How long a peer that sent garbage is not listened to; its next frame costs it another minute."""
+
+_WATCH_BYTES = 1024
+"""Read at a time from streams on which no peer has anything to say."""
 
 EXPELLED_MAX = 1024
 """Expelled peers remembered; identities are free, so this bounds memory, not attackers."""
@@ -127,7 +132,8 @@ class HardenedPubsub(Pubsub):
         try:
             await self.continuously_read_stream(stream)
         except (IOException, RawConnError):
-            self.counts["streams_broken"] += 1
+            # The peer left, or its connection broke. It must know that we no longer read.
+            await stream.reset()
         except JudgeError as failure:
             self._on_bug(failure)
         except FrameError as refusal:
@@ -271,14 +277,32 @@ class HardenedPubsub(Pubsub):
         """
         if not isinstance(queue, Outbox):
             raise TypeError("every peer's queue is an Outbox")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch, stream, queue)
+            with suppress(IOException, RawConnError):
+                while (frame := await queue.next_frame()) is not None:
+                    await stream.write(frame)
+                    self.counts["frames_sent"] += 1
+            nursery.cancel_scope.cancel()
+        await stream.reset()
+        if self.peers.get(peer_id) is stream:
+            self._handle_dead_peer(peer_id)
+
+    async def _watch(self, stream: INetStream, outbox: Outbox) -> None:
+        """Notice that our stream to a peer has ended, though nothing comes in on it.
+
+        The library notices when it next writes. Until then a peer that reconnects within a
+        moment counts as having a stream, is opened no other, and never hears of us again.
+        """
         try:
-            while (frame := await queue.next_frame()) is not None:
-                await stream.write(frame)
-                self.counts["frames_sent"] += 1
-            await stream.reset()
+            while await stream.read(_WATCH_BYTES):
+                pass
+        except StreamEOF:
+            if stream.muxed_conn.is_established:
+                return  # it only said that it will not write to us here
         except (IOException, RawConnError):
-            if self.peers.get(peer_id) is stream:
-                self._handle_dead_peer(peer_id)
+            pass
+        outbox.close()
 
     # Peers coming and going
 

@@ -55,6 +55,7 @@ class Script:
             policy_digest="00",
             completions=0,
             unusable=0,
+            right=0.0,
             same_policy=0,
             own_reward=0.0,
             peers_reward=0.0,

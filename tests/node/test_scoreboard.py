@@ -23,6 +23,8 @@ def round_line(index: int, **more: Any) -> dict[str, Any]:
         "tokens_sampled": 100,
         "policy_digest": "aa",
         "reward_mean": 1.25,
+        "warning": None,
+        "right": 0.5,
     } | more
 
 
@@ -61,6 +63,17 @@ def test_nodes_that_drifted_apart_show(members: list[list[dict[str, Any]]]) -> N
     members[1][2] = round_line(1, policy_digest="bb")
 
     assert scoreboard(members, seconds=1.0)["policies"] == 2
+
+
+def test_rounds_without_signal_show(
+    members: list[list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    members[0][1] = round_line(0, right=0.0)
+    members[0][2] = round_line(1, right=0.0, warning="all_groups_equal")
+
+    show_scoreboard(scoreboard(members, seconds=1.0), as_json=False)
+
+    assert "no gradient in 1, no right answer in 2 of 2 rounds" in capsys.readouterr().out
 
 
 def test_a_node_that_did_nothing_has_a_score_too(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +11,9 @@ from libp2p import new_host
 from libp2p.abc import IHost, INetStream
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.custom_types import TProtocol
+from libp2p.host.exceptions import HostException
 from libp2p.network.exceptions import SwarmException
+from libp2p.network.stream.exceptions import StreamError
 from libp2p.peer.id import ID
 from libp2p.peer.peerinfo import info_from_p2p_addr
 from libp2p.pubsub.pb import rpc_pb2
@@ -26,6 +28,9 @@ from protocol.identity import Keypair
 
 if TYPE_CHECKING:
     from conftest import Lab
+
+MORE_REJECTS = int(REJECTS_MAX) + 3
+"""Enough though a heartbeat or two let some be forgotten."""
 
 ATTACKER = Keypair.from_seed(bytes([99]) * 32)
 
@@ -202,11 +207,11 @@ async def test_forged_messages_go_no_further_and_cost_the_forwarder(lab: "Lab") 
     async with lab.gossip_swarm([node, honest], line=False) as (mesh, other):
         async with caller(ATTACKER, mesh) as attacker:
             stream = await open_stream(attacker, mesh)
-            for number in range(int(REJECTS_MAX) + 1):
+            for number in range(MORE_REJECTS):
                 await stream.write(message(data=b"forged %d" % number))
             await lab.until(lambda: node.told("frame_refused"))
 
-        assert mesh.counters()["forged"] == REJECTS_MAX
+        assert REJECTS_MAX <= mesh.counters()["forged"] <= MORE_REJECTS
         assert node.told("frame_refused")[0]["reason"] == "too many invalid messages"
         assert node.heard == []
         assert honest.heard == []
@@ -223,13 +228,14 @@ async def test_only_what_is_rejected_is_held_against_the_forwarder(
 
     async with lab.gossip_node(1, node) as mesh, caller(ATTACKER, mesh) as attacker:
         stream = await open_stream(attacker, mesh)
-        for number in range(int(REJECTS_MAX) + 1):
+        for number in range(MORE_REJECTS):
             made, _ = signed_message(
                 b"data", topic="/test/messages", seqno=number, keypair=ATTACKER
             )
             await stream.write(frame(publish_field(made.SerializeToString())))
-        await lab.until(lambda: len(node.heard) >= REJECTS_MAX)
-        await trio.sleep(0.1)
+        await lab.until(
+            lambda: node.told("frame_refused") if expelled else len(node.heard) == MORE_REJECTS
+        )
 
         assert bool(node.told("frame_refused")) is expelled
 
@@ -241,8 +247,9 @@ async def test_an_expelled_peer_is_not_listened_to_when_it_calls_again(lab: "Lab
         for sent in (b"\xff" * 12, message()):
             async with caller(ATTACKER, mesh) as attacker:
                 before = len(node.told("frame_refused"))
-                stream = await open_stream(attacker, mesh)
-                await stream.write(sent)
+                with suppress(HostException, StreamError):  # hung up on, sooner or later
+                    stream = await open_stream(attacker, mesh)
+                    await stream.write(sent)
                 await lab.until(lambda before=before: len(node.told("frame_refused")) > before)
 
         assert [fields["reason"] for fields in node.told("frame_refused")] == [
