@@ -108,7 +108,7 @@ class HardenedPubsub(Pubsub):
         self._on_bug = on_bug
         self._on_peers = on_peers
         self._random = random
-        self._inbound: dict[ID, INetStream] = {}
+        self._inbound: Counter[ID] = Counter()
         self._expelled: dict[ID, float] = {}
 
     def subscribers(self, topic: str) -> list[PeerId]:
@@ -128,7 +128,7 @@ class HardenedPubsub(Pubsub):
         In the library one malformed frame raises through the host and ends the process.
         """
         peer_id = stream.muxed_conn.peer_id
-        self._inbound[peer_id] = stream
+        self._inbound[peer_id] += 1
         try:
             await self.continuously_read_stream(stream)
         except (IOException, RawConnError):
@@ -141,7 +141,9 @@ class HardenedPubsub(Pubsub):
         except Exception as error:  # noqa: BLE001 - hostile decoding: no peer may end the process
             await self._expel(peer_id, f"unreadable: {type(error).__name__}")
         finally:
-            if self._inbound.get(peer_id) is stream:
+            # Two connections made at once bring two streams, of which the peer drops one.
+            self._inbound[peer_id] -= 1
+            if not self._inbound[peer_id]:
                 # Its next stream begins with its subscriptions; until then we know of none.
                 del self._inbound[peer_id]
                 self._forget_all_subscriptions(peer_id)

@@ -30,7 +30,7 @@ class Node:
     """One `drl-node start` and what it left on disk."""
 
     directory: Path
-    arguments: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
     settings: tuple[str, ...] = SMALL
     process: subprocess.Popen[str] | None = field(default=None, repr=False)
     said: str = ""
@@ -55,11 +55,9 @@ class Node:
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """What the log says of one kind of event; the line being written is left out."""
-        found = []
-        for line in self.log.splitlines():
-            if f'"event": "{name}"' in line and line.endswith("}"):
-                found.append(json.loads(line))
-        return found
+        named = f'"event": "{name}"'
+        whole = [line for line in self.log.splitlines() if named in line and line.endswith("}")]
+        return [json.loads(line) for line in whole]
 
     def rounds(self) -> list[dict[str, Any]]:
         lines = [
@@ -121,6 +119,11 @@ def wait_for(look: Callable[[], Any], node: Node, *, seconds: float = 90.0) -> A
         assert node.process is None or node.process.poll() is None, node.log[-3000:]
         time.sleep(0.05)
     raise AssertionError(f"waited {seconds} s in vain; the log ends:\n{node.log[-3000:]}")
+
+
+@pytest.fixture(scope="session")
+def node_class() -> type[Node]:
+    return Node
 
 
 @pytest.fixture

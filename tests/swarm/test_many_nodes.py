@@ -45,8 +45,10 @@ def test_a_swarm_delivers_everything_and_ends_with_one_policy(
 
 def test_a_swarm_whose_nodes_cannot_start_says_why_and_ends_with_one(tmp_path: Path) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "node", "swarm", "up", "--nodes", "1", "--rounds", "1"]
-        + ["--model", "/no/such/model", "--dir", str(tmp_path / "swarm")],
+        [
+            *(sys.executable, "-m", "node", "swarm", "up", "--nodes", "1", "--rounds", "1"),
+            *("--model", "/no/such/model", "--dir", str(tmp_path / "swarm")),
+        ],
         capture_output=True,
         text=True,
         check=False,

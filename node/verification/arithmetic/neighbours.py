@@ -133,9 +133,17 @@ def _is_unknown(word: Lexeme, last: Lexeme) -> bool:
     return word.text not in _WORDS_OF_A_LETTER
 
 
+def _settle_equals(done: list[Lexeme], equal: Lexeme, _: list[Lexeme]) -> None:
+    if done and done[-1].kind is Kind.EQUALS:
+        done[-1] = replace(done[-1], end=equal.end)  # "= =" says nothing else than "="
+    else:
+        done.append(equal)
+
+
 _SETTLED_AS: dict[Kind, Callable[[list[Lexeme], Lexeme, list[Lexeme]], None]] = {
     Kind.WORD: _settle_word,
     Kind.SIGN: _settle_sign,
     Kind.NUMBER: _settle_number,
+    Kind.EQUALS: _settle_equals,
 }
 """Kinds that depend on their neighbours; all others are what they look like."""

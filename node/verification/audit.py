@@ -1,0 +1,76 @@
+"""The equation audit as a stage: a completion in which an equation does not hold is refused.
+
+Exact, and without a model; so it stands also where a peer's policy is unknown. Honest policies
+do miscalculate, mostly on the way to a wrong answer. So its action is best `veto`: what it
+flags is out only where it would be praised.
+"""
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from node.verdict import Reason, Span, Unit, Verdict
+from node.verification.arithmetic import Equation, Truth, equations
+from node.verification.submission import Submission
+
+TEXT_CHARACTERS_MAX = 65_536
+"""Four times the bytes of a text swarm's longest completion; read in about 0.2 s."""
+_SPANS_MAX = 16
+"""As many places are named as a person reads; a refusal needs one."""
+
+
+class EquationAudit:
+    """Reads every written equation and refuses wrong ones."""
+
+    name = "equations"
+
+    def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:  # noqa: ARG002 - a stage's signature
+        """Return one verdict for each item; equal texts are read once."""
+        read: dict[str, Verdict] = {}
+        for item in items:
+            if item.text not in read:
+                read[item.text] = self._verdict(item.text)
+        return [read[item.text] for item in items]
+
+    def _verdict(self, text: str) -> Verdict:
+        if len(text) > TEXT_CHARACTERS_MAX:
+            return Verdict(
+                stage=self.name,
+                reason=Reason.UNREAD_TEXT,
+                value=len(text),
+                threshold=TEXT_CHARACTERS_MAX,
+            )
+        found = equations(text)
+        for truth, reason in _REASONS:
+            at_fault = [one for one in found if one.truth is truth]
+            if at_fault:
+                return Verdict(
+                    stage=self.name,
+                    reason=reason,
+                    spans=tuple(
+                        Span(one.start, one.end, Unit.CHARACTERS) for one in at_fault[:_SPANS_MAX]
+                    ),
+                    value=_number(at_fault[0].written),
+                    threshold=_number(at_fault[0].expected),
+                    detail=_told(text, at_fault[0]),
+                )
+        return Verdict(stage=self.name, reason=Reason.CLEAN)
+
+
+_REASONS = ((Truth.WRONG, Reason.WRONG_EQUATION), (Truth.UNREAD, Reason.UNREAD_EQUATION))
+_QUOTED_MAX = 80
+
+
+def _told(text: str, equation: Equation) -> str:
+    """Quote an equation, with what it comes to where that is known."""
+    quoted = text[equation.start : equation.end][:_QUOTED_MAX].encode("unicode_escape").decode()
+    if equation.truth is Truth.WRONG:
+        return f"{quoted}, but the left side is {equation.expected}"
+    return quoted
+
+
+def _number(value: Fraction | None) -> float | None:
+    """Return a float for a report; numbers beyond its range, and unknown ones, are left out."""
+    try:
+        return None if value is None else float(value)
+    except OverflowError:
+        return None

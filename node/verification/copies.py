@@ -1,0 +1,162 @@
+"""Texts that were handed in twice: by one author, by two, or again in a later round.
+
+Honest sampling repeats itself: of a policy that is sure of its answer, most completions of a
+prompt are equal to the letter. So equality accuses nobody. A copy counts only where chance
+does not explain it, and what chance explains is for somebody with a model to say: if an honest
+policy writes a text with probability p, then refusing repetitions of texts with p below a
+bound refuses an honest one with less than that bound, for each other text it is compared with.
+"""
+
+import hashlib
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from node.verdict import Reason, Verdict
+from node.verification.shingles import likeness, shingles
+from node.verification.submission import Submission
+
+PROMPTS_MAX = 4096
+"""Prompts whose past texts are remembered; the longest unasked is forgotten first."""
+TEXTS_MAX = 64
+"""Texts remembered of one prompt: several rounds of a group. With as many prompts as are
+remembered, about 30 MB."""
+
+Explains = Callable[[Submission], bool | None]
+"""Whether chance may write this text twice; None if that cannot be told."""
+
+
+def never_told(_item: Submission) -> None:
+    """Say that it cannot be told: without a model, nobody knows what chance repeats."""
+
+
+def explained_by_likelihood(
+    logprob: Callable[[Submission], float | None], *, false_alarm: float = 1e-6
+) -> Explains:
+    """Explain repetitions by the likelihood of the text under this node's own policy.
+
+    Args:
+        logprob: Log-probability of a whole completion after its prompt, in nats, under the
+            distribution that was sampled from; None if this node cannot tell.
+        false_alarm: Bound on the probability to refuse an honest completion, for each text
+            that it is compared with and as far as its author's policy is this node's own.
+    """
+    nats_min = math.log(false_alarm)
+
+    def explains(item: Submission) -> bool | None:
+        nats = logprob(item)
+        return None if nats is None else nats >= nats_min
+
+    return explains
+
+
+def explained_below(tokens: int) -> Explains:
+    """Explain repetitions of texts shorter than a number of tokens, and of no longer ones."""
+    return lambda item: len(item.tokens) < tokens
+
+
+class Copies:
+    """Refuses the second of two equal texts where chance does not explain it.
+
+    Args:
+        explains: Whether chance may write a text twice. Without it no copy is ever refused.
+        near: From which likeness on (see `node.verification.shingles`) one author's texts of
+            a prompt count as copies. None for equal texts only: honest workings of one prompt
+            are alike, and no bound on wrong refusals holds for likeness.
+    """
+
+    name = "copies"
+
+    def __init__(self, *, explains: Explains = never_told, near: float | None = None) -> None:
+        self._explains = explains
+        self._near = near
+        self._past: OrderedDict[int, OrderedDict[bytes, int]] = OrderedDict()
+
+    def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:
+        """Return one verdict for each item, and remember all texts for later rounds.
+
+        To judge a round once more gives the same verdicts.
+        """
+        equal: dict[tuple[tuple[int, int], str], list[Submission]] = {}
+        for item in (*own, *items):
+            equal.setdefault((item.group, item.text), []).append(item)
+        siblings: dict[tuple[int, int, str], list[_Cut]] = {}
+        for item in items if self._near is not None else ():
+            cut = _Cut(item.index, shingles(item.text))
+            siblings.setdefault(item.contribution, []).append(cut)
+        verdicts = [
+            self._verdict(item, equal[item.group, item.text], siblings.get(item.contribution, ()))
+            for item in items
+        ]
+        self._remember((*own, *items))
+        return verdicts
+
+    def _verdict(
+        self, item: Submission, equal: Sequence[Submission], siblings: Sequence["_Cut"]
+    ) -> Verdict:
+        reason, detail = self._copy(item, equal)
+        value = None
+        if reason is None and self._near is not None:
+            reason, detail, value = self._near_copy(item, siblings)
+        if reason is None:
+            return Verdict(stage=self.name, reason=Reason.CLEAN)
+        chance = self._explains(item)
+        if chance is None:
+            reason = Reason.COPY_UNJUDGED
+        elif chance:
+            reason, detail = Reason.CLEAN, f"{detail}, by chance"
+        return Verdict(
+            stage=self.name, reason=reason, value=value, threshold=self._near, detail=detail
+        )
+
+    def _copy(self, item: Submission, equal: Sequence[Submission]) -> tuple[Reason | None, str]:
+        for other in equal:
+            if other.author == item.author and other.index < item.index:
+                return Reason.COPY_OF_OWN, f"as number {other.index}"
+        for other in equal:
+            # Where the order is unclear the original could be blamed, so nobody is.
+            if other.author != item.author and _came_before(other, item):
+                return Reason.COPY_OF_PEER, f"as {other.author}, number {other.index}"
+        past = self._past.get(item.prompt_index)
+        first = past.get(_digest(item.text)) if past else None
+        if first is not None and first < item.round_index:
+            return Reason.COPY_OF_PAST, f"as in round {first}"
+        return None, ""
+
+    def _near_copy(
+        self, item: Submission, siblings: Sequence["_Cut"]
+    ) -> tuple[Reason | None, str, float | None]:
+        assert self._near is not None
+        own = next((one for one in siblings if one.index == item.index), None)
+        for other in siblings if own else ():
+            alike = likeness(own.runs, other.runs) if own and other.index < item.index else 0.0
+            if alike >= self._near:
+                return Reason.NEAR_COPY, f"like number {other.index}", alike
+        return None, "", None
+
+    def _remember(self, items: Iterable[Submission]) -> None:
+        for item in items:
+            texts = self._past.setdefault(item.prompt_index, OrderedDict())
+            self._past.move_to_end(item.prompt_index)
+            digest = _digest(item.text)
+            texts[digest] = min(item.round_index, texts.get(digest, item.round_index))
+            while len(texts) > TEXTS_MAX:
+                texts.popitem(last=False)
+            while len(self._past) > PROMPTS_MAX:
+                self._past.popitem(last=False)
+
+
+class _Cut(NamedTuple):
+    """The runs of words of one completion."""
+
+    index: int
+    runs: frozenset[tuple[str, ...]]
+
+
+def _came_before(one: Submission, other: Submission) -> bool:
+    return one.arrival is not None and other.arrival is not None and one.arrival < other.arrival
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).digest()

@@ -1,0 +1,105 @@
+"""Whether a completion is much longer than what others wrote to the same prompt.
+
+A right answer that was made long on purpose earns full reward and teaches to ramble. Neither
+reward nor likelihood shows it, but the lengths beside it do. Knows lengths, and no text.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from node.verdict import Reason, Span, Unit, Verdict
+from node.verification.submission import Submission
+
+OwnLengths = Callable[[int], Sequence[int]]
+"""Prompt index to the lengths, in tokens, of this node's own samples to it; () if it has none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LengthSettings:
+    """When a completion is too long.
+
+    Args:
+        factor: How many times the reference length is allowed.
+        slack_tokens: How many tokens above it always are: short answers vary by more than a
+            factor.
+        quantile: Which of the others' lengths is the reference. Above the median, since honest
+            policies also skip the working, and then half of a group is short; below
+            1 by more than the share of the group that may be hostile besides the author.
+        references_min: Fewer lengths than this are no reference.
+
+    Raises:
+        ValueError: A number is out of its range.
+    """
+
+    factor: float = 1.5
+    slack_tokens: int = 8
+    quantile: float = 0.75
+    references_min: int = 3
+
+    def __post_init__(self) -> None:
+        if self.factor < 1.0:
+            raise ValueError(f"factor must be at least 1, not {self.factor}")
+        if not 0.0 < self.quantile <= 1.0:
+            raise ValueError(f"quantile must be in (0, 1], not {self.quantile}")
+        if self.slack_tokens < 0 or self.references_min < 1:
+            raise ValueError("slack_tokens must be at least 0 and references_min at least 1")
+
+
+def _no_lengths(_prompt_index: int) -> Sequence[int]:
+    return ()
+
+
+class Length:
+    """Refuses what is longer than the others' completions of its prompt allow.
+
+    An author's own completions never count as its reference. Where it fills the group alone,
+    this node's own samples to the prompt are asked for.
+
+    Args:
+        settings: When a completion is too long.
+        own_lengths: This node's lengths by prompt, for groups that hold too few others.
+    """
+
+    name = "length"
+
+    def __init__(
+        self, settings: LengthSettings | None = None, *, own_lengths: OwnLengths = _no_lengths
+    ) -> None:
+        self._settings = settings or LengthSettings()
+        self._own_lengths = own_lengths
+
+    def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:
+        """Return one verdict for each item."""
+        lengths: dict[tuple[int, int], list[tuple[str, int]]] = {}
+        for item in (*own, *items):
+            lengths.setdefault(item.group, []).append((item.author, len(item.tokens)))
+        limits = {
+            item.contribution: self._limit(item, lengths[item.group])
+            for item in {one.contribution: one for one in items}.values()
+        }
+        return [self._verdict(item, limits[item.contribution]) for item in items]
+
+    def _limit(self, item: Submission, group: Sequence[tuple[str, int]]) -> float | None:
+        """Return how many tokens an author may write to a prompt, or None if nobody knows."""
+        settings = self._settings
+        lengths = sorted(length for author, length in group if author != item.author)
+        if len(lengths) < settings.references_min:
+            lengths = sorted(self._own_lengths(item.prompt_index))
+        if len(lengths) < settings.references_min:
+            return None
+        reference = lengths[math.ceil(settings.quantile * len(lengths)) - 1]
+        return max(settings.factor * reference, reference + settings.slack_tokens)
+
+    def _verdict(self, item: Submission, limit: float | None) -> Verdict:
+        length = len(item.tokens)
+        if limit is None:
+            return Verdict(stage=self.name, reason=Reason.NO_LENGTHS, value=length)
+        over = length > limit
+        return Verdict(
+            stage=self.name,
+            reason=Reason.OVERLONG if over else Reason.CLEAN,
+            spans=(Span(math.floor(limit), length, Unit.TOKENS),) if over else (),
+            value=length,
+            threshold=limit,
+        )

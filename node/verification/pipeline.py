@@ -1,0 +1,88 @@
+"""Stages in order, cheap ones first, each asked only about what is not settled yet.
+
+It knows what a stage looks like and what a refusal does, and not how any stage decides.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from node.verdict import Outcome, Reason, Verdict
+from node.verification.refusals import RefusalSettings
+from node.verification.submission import Judged, Submission
+
+
+class Stage(Protocol):
+    """One way of telling an honest completion from another.
+
+    Attributes:
+        name: How settings, ledger and logs call it.
+    """
+
+    name: str
+
+    def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:
+        """Return one verdict for each item, in their order.
+
+        All of them are given at once, because some stages compare and others compute in
+        batches. An exception is a bug of ours and propagates.
+
+        Args:
+            items: What is to be judged, in the canonical order.
+            own: This node's own completions of the round: to compare with, not to judge.
+        """
+        ...
+
+
+class Pipeline:
+    """Runs stages over a round's completions.
+
+    Args:
+        stages: Cheap ones first. No two share a name.
+        me: This node's peer id (base58); its own completions are not judged.
+        settings: What refusals do. A completion that is out of its group after a refusal is
+            not shown to later stages. One that stays (`veto`, `mask`) is: else a wrong equation,
+            put there on purpose, would keep dearer stages from looking at the rest.
+
+    Raises:
+        ValueError: Two stages share a name, or the settings speak of one that is not there.
+    """
+
+    def __init__(self, stages: Sequence[Stage], *, me: str, settings: RefusalSettings) -> None:
+        names = [stage.name for stage in stages]
+        unknown = sorted(set(settings.actions) - set(names))
+        if len(set(names)) < len(names):
+            raise ValueError(f"two stages share a name: {', '.join(names)}")
+        if unknown:
+            raise ValueError(f"an action is set for {', '.join(unknown)}, which is no stage here")
+        self._stages = tuple(stages)
+        self._me = me
+        self._settings = settings
+
+    def judge(self, items: Sequence[Submission]) -> tuple[Judged, ...]:
+        """Judge a round's completions; return them all, in the order given."""
+        own = [item for item in items if item.author == self._me]
+        verdicts: list[list[Verdict]] = [[] for _ in items]
+        open_items = [at for at, item in enumerate(items) if item.author != self._me]
+        for stage in self._stages:
+            given = stage.judge([items[at] for at in open_items], own=own)
+            for at, verdict in zip(open_items, given, strict=True):
+                verdicts[at].append(verdict)
+            open_items = [
+                at
+                for at in open_items
+                if not verdicts[at][-1].refuses or not self._settings.action(stage.name).takes_out
+            ]
+        return tuple(
+            Judged(item, self._deciding(item, said), tuple(said))
+            for item, said in zip(items, verdicts, strict=True)
+        )
+
+    def _deciding(self, item: Submission, said: Sequence[Verdict]) -> Verdict:
+        if item.author == self._me:
+            return Verdict(stage="", reason=Reason.OWN)
+        refusals = [verdict for verdict in said if verdict.refuses]
+        if refusals:
+            return min(refusals, key=lambda verdict: self._settings.action(verdict.stage).rank)
+        undecided = (one for one in said if one.outcome is Outcome.UNDECIDED)
+        last = said[-1] if said else Verdict(stage="", reason=Reason.CLEAN)
+        return next(undecided, last)

@@ -1,0 +1,151 @@
+"""The model's side of a round: what is sampled can be sampled again, what is trained resumes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node.engine import Engine
+from node.faults import ConfigFault
+from node.settings import SwarmSettings
+from node.work import EngineSettings
+from protocol.beacon import HashChain
+from protocol.contribution import Completion, Contribution
+from protocol.identity import Keypair, PeerId
+from protocol.parameters import Encoding, Mode
+from protocol.schedule import Schedule
+
+PEERS = [Keypair.from_seed(bytes([index]) * 32).peer_id for index in range(1, 4)]
+SMALL = SwarmSettings(prompts_per_round=4, completions_per_prompt=4, shares=2)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> EngineSettings:
+    return EngineSettings(data_dir=str(tmp_path), swarm=SMALL)
+
+
+def share(engine: Engine, author: PeerId, round_index: int) -> tuple[Contribution, ...]:
+    beacon = HashChain(engine.parameters.digest())
+    prompts = Schedule(engine.parameters, beacon).prompts(round_index, author)
+    return engine.sample(author, round_index, prompts).contributions
+
+
+def train(engine: Engine, round_index: int) -> str:
+    """One round in which two peers contribute; return the policy's digest after it."""
+    both = [one for author in PEERS[:2] for one in share(engine, author, round_index)]
+    both.sort(key=lambda one: (one.prompt_index, one.author))
+    return engine.train(PEERS[0], round_index, both).policy_digest
+
+
+def test_a_share_is_whole_and_the_same_whoever_samples_it_again(settings: EngineSettings) -> None:
+    """The noise is the swarm's: another node with the same weights can replay it."""
+    one, other = Engine(settings), Engine(settings)
+
+    sampled = share(one, PEERS[0], 3)
+
+    assert sampled == share(other, PEERS[0], 3)
+    assert [len(each.completions) for each in sampled] == [4, 4]
+    assert {each.policy_digest for each in sampled} == {one._policy.digest()}
+
+
+def test_another_author_or_round_is_other_noise(settings: EngineSettings) -> None:
+    engine = Engine(replace(settings, swarm=replace(SMALL, mode=Mode.HORIZONTAL)))
+
+    written = {
+        share(engine, author, round_index)[0].completions
+        for author in PEERS
+        for round_index in range(3)
+    }
+
+    assert len(written) == 9
+
+
+def test_a_saved_engine_goes_on_as_if_it_had_not_stopped(
+    settings: EngineSettings, tmp_path: Path
+) -> None:
+    unbroken = Engine(replace(settings, data_dir=str(tmp_path / "unbroken")))
+    expected = [train(unbroken, index) for index in range(4)]
+    stopped = Engine(settings)
+    stopped.open()
+    for index in range(2):
+        train(stopped, index)
+    stopped.save(2)
+
+    resumed = Engine(settings)
+    opened = resumed.open()
+
+    assert opened.next_round == 2
+    assert opened.policy_digest == expected[1]
+    assert [train(resumed, index) for index in (2, 3)] == expected[2:]
+
+
+def test_rewards_are_computed_here_and_told_apart_by_author(settings: EngineSettings) -> None:
+    engine = Engine(settings)
+    own, theirs = (share(engine, author, 0) for author in PEERS[:2])
+    silent = Completion(tokens=(engine.parameters.eos_token,), ended=True)
+    mute = [replace(one, completions=(silent,) * 4) for one in theirs]
+
+    trained = engine.train(PEERS[0], 0, [*own, *mute])
+
+    assert trained.own_reward > 0
+    assert trained.peers_reward == 0
+    assert trained.completions == 16
+    assert trained.same_policy == 4
+
+
+def test_a_policy_that_another_sampled_from_is_noticed(settings: EngineSettings) -> None:
+    engine = Engine(settings)
+    foreign = [replace(one, policy_digest=b"\7" * 32) for one in share(engine, PEERS[1], 0)]
+
+    assert engine.train(PEERS[0], 0, foreign).same_policy == 0
+
+
+def test_a_round_in_which_nobody_contributed_is_a_normal_round(settings: EngineSettings) -> None:
+    engine = Engine(settings)
+    before = engine._policy.digest().hex()
+
+    trained = engine.train(PEERS[0], 0, [])
+
+    assert trained.policy_digest == before
+    assert trained.step.warning == "empty_round"
+
+
+def test_text_is_read_with_this_nodes_own_tokenizer(settings: EngineSettings) -> None:
+    text = replace(settings, swarm=replace(SMALL, encoding=Encoding.TEXT))
+    by_text, by_tokens = Engine(text), Engine(settings)
+
+    written = share(by_text, PEERS[0], 0)
+
+    assert all(not one.tokens for each in written for one in each.completions)
+    assert by_text.train(PEERS[0], 0, written).completions == 8
+    assert by_tokens.parameters.digest() != by_text.parameters.digest()
+
+
+@pytest.mark.parametrize("text", ["x " * 100, "", "</answer>" * 65])
+def test_text_that_nobody_could_have_sampled_is_left_out(
+    settings: EngineSettings, text: str
+) -> None:
+    """Empty, or longer than the limit in this node's tokens."""
+    engine = Engine(replace(settings, swarm=replace(SMALL, encoding=Encoding.TEXT)))
+    (first, second) = share(engine, PEERS[1], 0)
+    odd = replace(first.completions[0], text=text, ended=False)
+    tampered = replace(first, completions=(odd, *first.completions[1:]))
+
+    trained = engine.train(PEERS[0], 0, [tampered, second])
+
+    assert (trained.completions, trained.unusable) == (7, 1)
+
+
+def test_an_evaluation_repeats_and_never_uses_training_prompts(settings: EngineSettings) -> None:
+    engine = Engine(settings)
+
+    first, second = engine.evaluate(40), engine.evaluate(40)
+
+    assert replace(first, cpu_s=0) == replace(second, cpu_s=0)
+    assert first.prompts == 40
+    assert 0 < first.sampled < first.greedy <= 1
+
+
+def test_numbers_that_contradict_each_other_are_refused_by_name(settings: EngineSettings) -> None:
+    with pytest.raises(ConfigFault, match="shares"):
+        Engine(replace(settings, swarm=replace(SMALL, shares=3)))

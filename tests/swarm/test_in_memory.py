@@ -1,0 +1,89 @@
+"""A whole swarm with real models in one process replays bit by bit from its seed."""
+
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from node.gate import Gate
+from node.inline import InlineCompute
+from node.ledger import Ledger
+from node.mailbox import Mailbox
+from node.mesh.memory import open_memory_swarm
+from node.round import Participant, RoundReport, run_round
+from node.settings import SwarmSettings
+from node.work import EngineSettings
+from protocol.beacon import HashChain
+from protocol.identity import Keypair
+from protocol.pace import Pace
+from protocol.schedule import Schedule
+
+NODES = 3
+ROUNDS = 3
+SMALL = SwarmSettings(prompts_per_round=6, completions_per_prompt=4, shares=NODES)
+
+
+async def swarm(directory: Path, seed: int) -> list[list[str]]:
+    """Run a swarm; return each node's policy digests, round by round."""
+    digests: list[list[str]] = [[] for _ in range(NODES)]
+    async with (
+        open_memory_swarm(seed, delay_s=(0.0, 3.0)) as mesh,
+        trio.open_nursery() as nursery,
+    ):
+        for index in range(NODES):
+            place = directory / f"{seed}-{index}"
+            place.mkdir(parents=True)
+            key = Keypair.from_seed(bytes([index + 1]) * 32)
+            compute = InlineCompute(EngineSettings(data_dir=str(place), swarm=SMALL))
+            parameters = (await compute.open()).parameters
+            schedule = Schedule(parameters, HashChain(parameters.digest()))
+            pace = Pace(
+                key.peer_id,
+                contributions_per_author=parameters.prompts_per_author,
+                round_s_max=60.0,
+                authors_min=NODES,
+            )
+            mailbox = Mailbox(slots_max=100)
+            gate = Gate(
+                parameters=parameters,
+                schedule=schedule,
+                pace=pace,
+                mailbox=mailbox,
+                ledger=Ledger(place / "ledger.db"),
+                tell=lambda _name, _fields: None,
+                open_round=0,
+            )
+            node = Participant(
+                keypair=key,
+                parameters=parameters,
+                schedule=schedule,
+                pace=pace,
+                gate=gate,
+                mailbox=mailbox,
+                mesh=mesh.join(key.peer_id, gate.validate),
+                compute=compute,
+                tell=lambda _name, _fields: None,
+            )
+            nursery.start_soon(take_part, node, digests[index])
+    return digests
+
+
+async def take_part(node: Participant, digests: list[str]) -> None:
+    for round_index in range(ROUNDS):
+        report = await run_round(node, round_index)
+        assert isinstance(report, RoundReport)
+        digests.append(report.trained.policy_digest)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+async def test_every_node_holds_the_same_bits_after_every_round_and_again_on_replay(
+    tmp_path: Path, seed: int, autojump_clock: MockClock
+) -> None:
+    """Whatever the order in which contributions arrived."""
+    first = await swarm(tmp_path / "first", seed)
+    again = await swarm(tmp_path / "again", seed)
+
+    assert first[0] == first[1] == first[2]
+    assert len(set(first[0])) == ROUNDS
+    assert again == first
