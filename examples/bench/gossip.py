@@ -17,17 +17,22 @@ about 1 KB. The last line is JSON:
 """
 
 import argparse
+import cProfile
 import json
-import os
 import resource
 import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
 from random import Random
 
-ROOT = Path(__file__).resolve().parents[2]
+import trio
+
+from node.mesh import Decision, Mesh, MeshSettings
+from node.mesh.gossip import open_gossip_mesh
+from protocol.identity import Keypair, PeerId
+
 LOADS = {"vertical": (4, 2048), "horizontal": (16, 1024)}
 """Messages a node publishes in a round, and their length in bytes."""
 
@@ -36,83 +41,105 @@ ROUND_S_MAX = 10.0
 """After this a round's missing messages count as lost."""
 
 
-def work(index: int, options: argparse.Namespace) -> None:
-    """Be one node: publish, count, report one line of JSON."""
-    import trio
+class Node:
+    """One node's process: it publishes, counts, and reports in lines of JSON."""
 
-    sys.path.insert(0, str(ROOT))
-    from node.mesh import Decision, MeshSettings
-    from node.mesh.gossip import open_gossip_mesh
-    from protocol.identity import Keypair, PeerId
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.count, self.length = LOADS[options.load]
+        self.random = Random(options.node)  # noqa: S311 - fills messages
+        self.held: dict[int, set[tuple[int, int]]] = {}
+        self.latencies_ms: list[float] = []
+        self.repeated = 0
+        self.changed = trio.Event()
 
-    count, length = LOADS[options.load]
-    random = Random(index)
-    held: dict[int, set[tuple[int, int]]] = {}
-    latencies_ms: list[float] = []
-    repeated = 0
-    arrived = trio.Event()
-
-    def validate(data: bytes, _forwarder: PeerId) -> Decision:
-        nonlocal repeated
+    def validate(self, data: bytes, _forwarder: PeerId) -> Decision:
+        """Count a message."""
         author, round_index, number = (int.from_bytes(data[at : at + 4], "big") for at in (0, 4, 8))
-        sent_ns = int.from_bytes(data[12:20], "big")
-        latencies_ms.append((time.monotonic_ns() - sent_ns) / 1e6)
-        repeated += (author, number) in held.setdefault(round_index, set())
-        held[round_index].add((author, number))
-        arrived.set()
+        sent_ns = int.from_bytes(data[12:HEAD_BYTES], "big")
+        self.latencies_ms.append((time.monotonic_ns() - sent_ns) / 1e6)
+        held = self.held.setdefault(round_index, set())
+        self.repeated += (author, number) in held
+        held.add((author, number))
+        self.changed.set()
         return Decision.ACCEPT
 
-    def message(round_index: int, number: int) -> bytes:
-        head = b"".join(part.to_bytes(4, "big") for part in (index, round_index, number))
-        return head + time.monotonic_ns().to_bytes(8, "big") + random.randbytes(length - HEAD_BYTES)
+    def message(self, round_index: int, number: int) -> bytes:
+        """Return a message that says who sent it, which one it is, and when."""
+        numbers = (self.options.node, round_index, number)
+        head = b"".join(part.to_bytes(4, "big") for part in numbers)
+        head += time.monotonic_ns().to_bytes(8, "big")
+        return head + self.random.randbytes(self.length - HEAD_BYTES)
 
-    async def run() -> None:
-        nonlocal arrived
-        settings = MeshSettings(peers=tuple(options.peers))
-        keypair = Keypair.from_seed(bytes([index + 1]) * 32)
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a condition that a message or a peer may make true."""
+        while not condition():
+            self.changed = trio.Event()
+            await self.changed.wait()
+
+    async def run(self) -> None:
+        """Join, publish in rounds, report."""
+        keypair = Keypair.from_seed(bytes([self.options.node + 1]) * 32)
         async with open_gossip_mesh(
-            settings, keypair, "/bench/messages", validate, address_topic="/bench/addresses"
+            MeshSettings(peers=tuple(self.options.peers)),
+            keypair,
+            "/bench/messages",
+            self.validate,
+            address_topic="/bench/addresses",
+            on_event=lambda _name, _fields: self.changed.set(),
         ) as mesh:
-            print(json.dumps({"addresses": mesh.addresses}), flush=True)
-            while len(mesh.peers()) < options.nodes - 1:
-                await trio.sleep(0.05)
+            say({"addresses": mesh.addresses})
+            await self.until(lambda: len(mesh.peers()) == self.options.nodes - 1)
             idle_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(json.dumps({"ready": True}), flush=True)
-            await trio.to_thread.run_sync(sys.stdin.readline)
+            await told({"ready": True})
             cpu_s, began_s = time.process_time(), time.monotonic()
-            expected = (options.nodes - 1) * count
-            for round_index in range(options.rounds):
-                for number in range(count):
-                    await mesh.publish(message(round_index, number))
-                with trio.move_on_after(ROUND_S_MAX):
-                    while len(held.get(round_index, ())) < expected:
-                        arrived = trio.Event()
-                        await arrived.wait()
-                await trio.sleep(options.pause)
-            report = {
-                "cpu_s": time.process_time() - cpu_s,
-                "wall_s": time.monotonic() - began_s,
-                "idle_rss_mb": idle_mb,
-            }
+            for round_index in range(self.options.rounds):
+                await self.run_round(mesh, round_index)
+            cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - began_s
             # Others may still need what we forward.
-            print(json.dumps({"done": True}), flush=True)
-            await trio.to_thread.run_sync(sys.stdin.readline)
-            report |= {
-                "delivered": sum(map(len, held.values())),
-                "repeated": repeated,
-                "latencies_ms": latencies_ms,
-                "counters": dict(mesh.counters()),
-            }
-            print(json.dumps(report), flush=True)
+            await told({"done": True})
+            say(
+                {
+                    "cpu_s": cpu_s,
+                    "wall_s": wall_s,
+                    "idle_rss_mb": idle_mb,
+                    "delivered": sum(map(len, self.held.values())),
+                    "repeated": self.repeated,
+                    "latencies_ms": self.latencies_ms,
+                    "counters": dict(mesh.counters()),
+                }
+            )
 
-    if options.profile and index == 1:
-        import cProfile
+    async def run_round(self, mesh: Mesh, round_index: int) -> None:
+        """Publish a burst, and wait for everyone else's."""
+        for number in range(self.count):
+            await mesh.publish(self.message(round_index, number))
+        expected = (self.options.nodes - 1) * self.count
+        with trio.move_on_after(ROUND_S_MAX):
+            await self.until(lambda: len(self.held.get(round_index, ())) == expected)
+        await trio.sleep(self.options.pause)
 
+
+def say(line: dict) -> None:
+    """Report a line to the process that started us."""
+    print(json.dumps(line), flush=True)
+
+
+async def told(line: dict) -> None:
+    """Report a line, and wait for leave to go on."""
+    say(line)
+    await trio.to_thread.run_sync(sys.stdin.readline)
+
+
+def work(options: argparse.Namespace) -> None:
+    """Be one node."""
+    node = Node(options)
+    if options.profile and options.node == 1:
         profile = cProfile.Profile()
-        profile.runcall(trio.run, run)
+        profile.runcall(trio.run, node.run)
         profile.dump_stats(options.profile)
     else:
-        trio.run(run)
+        trio.run(node.run)
 
 
 def start(index: int, load: str, peers: list[str], options: argparse.Namespace) -> subprocess.Popen:
@@ -122,16 +149,14 @@ def start(index: int, load: str, peers: list[str], options: argparse.Namespace) 
     command += ["--pause", str(options.pause), "--peers", *peers]
     if options.profile:
         command += ["--profile", options.profile]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(  # noqa: S603 - starts this very file
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
 
 
 def hear(process: subprocess.Popen) -> dict:
     """Read one line of JSON from a node."""
-    assert process.stdout is not None
-    line = process.stdout.readline()
+    line = process.stdout.readline() if process.stdout is not None else ""
     if not line:
         raise SystemExit(f"a node ended early, with status {process.wait()}")
     return json.loads(line)
@@ -139,9 +164,9 @@ def hear(process: subprocess.Popen) -> dict:
 
 def tell(process: subprocess.Popen) -> None:
     """Let a node go on."""
-    assert process.stdin is not None
-    process.stdin.write("go\n")
-    process.stdin.flush()
+    if process.stdin is not None:
+        process.stdin.write("go\n")
+        process.stdin.flush()
 
 
 def measure(load: str, options: argparse.Namespace) -> dict:
@@ -199,7 +224,7 @@ def main() -> None:
     parser.add_argument("--peers", nargs="*", default=[], help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.node is not None:
-        work(options.node, options)
+        work(options)
         return
     results = [measure(load, options) for load in ([options.load] if options.load else LOADS)]
     for result in results:

@@ -58,6 +58,15 @@ class HardenedSwarm(Swarm):
         super()._init_connection_management()
         self.auto_connector = _NoConnector(self)
 
+    async def close_peer(self, peer_id: ID) -> None:
+        """Close the connections to a peer that are open now, and forget those alone.
+
+        The library then forgets all, one that was made in the meantime too: it lives on, unknown.
+        """
+        async with trio.open_nursery() as nursery:
+            for connection in self.get_connections(peer_id):
+                nursery.start_soon(connection.close)
+
     async def _do_handle_inbound_connection(
         self,
         read_write_closer: ReadWriteCloser,

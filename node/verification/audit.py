@@ -12,8 +12,8 @@ from node.verdict import Reason, Span, Unit, Verdict
 from node.verification.arithmetic import Equation, Truth, equations
 from node.verification.submission import Submission
 
-TEXT_CHARACTERS_MAX = 65_536
-"""Four times the bytes of a text swarm's longest completion; read in about 0.2 s."""
+TEXT_CHARACTERS_MAX = 16_384
+"""A text swarm's longest completion by default. Made to be slow, it takes about 0.3 s."""
 _SPANS_MAX = 16
 """As many places are named as a person reads; a refusal needs one."""
 

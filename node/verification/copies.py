@@ -128,11 +128,11 @@ class Copies:
         self, item: Submission, siblings: Sequence["_Cut"]
     ) -> tuple[Reason | None, str, float | None]:
         assert self._near is not None
-        own = next((one for one in siblings if one.index == item.index), None)
+        own = next((one for one in siblings if one.place == item.index), None)
         for other in siblings if own else ():
-            alike = likeness(own.runs, other.runs) if own and other.index < item.index else 0.0
+            alike = likeness(own.runs, other.runs) if own and other.place < item.index else 0.0
             if alike >= self._near:
-                return Reason.NEAR_COPY, f"like number {other.index}", alike
+                return Reason.NEAR_COPY, f"like number {other.place}", alike
         return None, "", None
 
     def _remember(self, items: Iterable[Submission]) -> None:
@@ -150,7 +150,7 @@ class Copies:
 class _Cut(NamedTuple):
     """The runs of words of one completion."""
 
-    index: int
+    place: int
     runs: frozenset[tuple[str, ...]]
 
 

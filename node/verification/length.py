@@ -35,7 +35,7 @@ class LengthSettings:
     factor: float = 1.5
     slack_tokens: int = 8
     quantile: float = 0.75
-    references_min: int = 3
+    references_min: int = 5
 
     def __post_init__(self) -> None:
         if self.factor < 1.0:

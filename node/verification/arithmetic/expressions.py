@@ -107,7 +107,8 @@ def _expressions(
         try:
             expression = parser.expression()
         except _Unreadable:
-            expression = Expression(at, pairs.get(at, at), value=None)
+            # Never to be read again, or long texts would cost the square of their length.
+            expression = Expression(at, max(at, pairs.get(at, at), parser.reached), value=None)
         found.append(expression)
         at = expression.last + 1
     return found
@@ -115,8 +116,8 @@ def _expressions(
 
 def _bracketed(pieces: Sequence[Lexeme]) -> tuple[list[Lexeme], dict[int, int]]:
     """Pair the brackets; make words of those pairs that hold no numeral."""
-    done = list(pieces)
     pairs: dict[int, int] = {}
+    remarks: dict[int, int] = {}
     opened: list[tuple[int, int]] = []
     numerals = 0
     for index, piece in enumerate(pieces):
@@ -125,17 +126,22 @@ def _bracketed(pieces: Sequence[Lexeme]) -> tuple[list[Lexeme], dict[int, int]]:
             opened.append((index, numerals))
         elif piece.kind is Kind.CLOSE and opened:
             start, before = opened.pop()
-            if numerals > before:
-                pairs[start] = index
-            else:
-                glue = start > 0 and pieces[start - 1].kind is Kind.NUMBER
-                kind = (
-                    Kind.LETTER if glue and glued(pieces[start - 1], pieces[start]) else Kind.WORD
-                )
-                done[start : index + 1] = [
-                    replace(one, kind=kind) for one in done[start : index + 1]
-                ]
-    return done, pairs
+            (pairs if numerals > before else remarks)[start] = index
+    return _with_words(pieces, remarks), pairs
+
+
+def _with_words(pieces: Sequence[Lexeme], remarks: dict[int, int]) -> list[Lexeme]:
+    """Make words of the remarks; one glued to a number, as `2(Number of boxes)`, is an unknown."""
+    done = list(pieces)
+    inside_until, kind = -1, Kind.WORD
+    for index, piece in enumerate(pieces):
+        if index > inside_until and index in remarks:
+            before = pieces[index - 1] if index else _END
+            unknown = before.kind is Kind.NUMBER and glued(before, piece)
+            inside_until, kind = remarks[index], Kind.LETTER if unknown else Kind.WORD
+        if index <= inside_until:
+            done[index] = replace(piece, kind=kind)
+    return done
 
 
 def _starts(pieces: Sequence[Lexeme], at: int, pairs: dict[int, int]) -> bool:
@@ -182,6 +188,11 @@ class _Parser:
             signs=self._signs,
             doubtful=self._doubtful,
         )
+
+    @property
+    def reached(self) -> int:
+        """The last piece that was read."""
+        return self._at - 1
 
     def _peek(self, ahead: int = 0) -> Lexeme:
         index = self._at + ahead

@@ -87,8 +87,8 @@ _SPACED_THOUSANDS = re.compile(
 )
 _LOOSE_THOUSANDS = re.compile(r", \d{3}(?!\d)")
 _ELLIPSIS = re.compile(r"\.{2,}")
-_SENTENCE_GOES_ON = re.compile(r"\s*[=+*/^)\N{MULTIPLICATION SIGN}\N{DIVISION SIGN}-]")
-_LINE_GOES_ON = re.compile(r"\s*&?=")
+_SENTENCE_GOES_ON = re.compile(r"\s{0,8}[=+*/^)\N{MULTIPLICATION SIGN}\N{DIVISION SIGN}-]")
+_LINE_GOES_ON = re.compile(r"\s{0,8}&?=")
 _BULLET = re.compile(r"[-*+\N{EN DASH}\N{BULLET}]\s")
 
 
@@ -123,7 +123,7 @@ def _newline(text: str, start: int, end: int) -> Lexeme | None:
 
 
 def _number(text: str, start: int, end: int) -> Lexeme:
-    spaced = _SPACED_THOUSANDS.match(text, start)
+    spaced = _SPACED_THOUSANDS.match(text, start, start + 2 * DIGITS_MAX)
     if spaced is not None and len(spaced.group()) <= DIGITS_MAX:
         digits = "".join(filter(str.isdecimal, spaced.group()))
         return Lexeme(Kind.NUMBER, start, spaced.end(), digits, Fraction(int(digits)))
@@ -207,7 +207,9 @@ def _stop(text: str, start: int, end: int) -> Lexeme | None:
         return Lexeme(Kind.OPAQUE, start, end, sign)  # "14, 400" may be one number
     if sign == "." and _SENTENCE_GOES_ON.match(text, end):
         return None  # an abbreviated unit: "5 lbs. + 3 lbs."
-    broken = sign == "." and text[:start].rstrip(" ")[-1:] in words.SIGNS  # "+ . 84"
+    broken = (
+        sign == "." and text[max(0, start - 2) : start].rstrip(" ")[-1:] in words.SIGNS
+    )  # "+ . 84"
     return Lexeme(Kind.OPAQUE if broken else Kind.STOP, start, end, sign)
 
 

@@ -170,7 +170,7 @@ async def test_a_lost_connection_is_made_again_and_both_hear_each_other(lab: "La
 async def test_leaves_that_a_full_hub_does_not_take_in_hear_everything_too(lab: "Lab") -> None:
     """In the library they are left out of the neighbourhood and of the gossip about it."""
     members = [lab.Member() for _ in range(5)]
-    narrow = {"degree": 1, "degree_low": 1, "degree_high": 2, "connections_wanted": 1}
+    narrow = {"degree": 2, "degree_low": 1, "degree_high": 2, "connections_wanted": 1}
 
     async with AsyncExitStack() as stack:
         hub = await stack.enter_async_context(lab.gossip_node(1, members[0], **narrow))

@@ -1,0 +1,202 @@
+"""A copy is refused where chance does not explain it, and nowhere else."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from node.verdict import Reason
+from node.verification import Copies, Submission, explained_below, explained_by_likelihood
+from node.verification.copies import PROMPTS_MAX, TEXTS_MAX
+from node.verification.shingles import likeness, shingles
+
+Make = Callable[..., Submission]
+LONG = "one two three four five six seven eight nine ten"
+
+
+def never(_item: Submission) -> bool:
+    """Judge that chance explains no copy at all."""
+    return False
+
+
+def reasons(
+    stage: Copies, items: list[Submission], own: list[Submission] | None = None
+) -> list[Reason]:
+    return [verdict.reason for verdict in stage.judge(items, own=own or [])]
+
+
+def test_different_texts_are_clean_whoever_wrote_them(submission: Make) -> None:
+    items = [submission("a"), submission("b", index=1), submission("c", author="bob")]
+
+    assert reasons(Copies(explains=never), items) == [Reason.CLEAN] * 3
+
+
+def test_an_author_s_repetition_is_refused_but_not_the_first(submission: Make) -> None:
+    items = [submission("a", index=index) for index in (2, 0, 1)]
+
+    verdicts = Copies(explains=never).judge(items, own=[])
+
+    assert [verdict.reason for verdict in verdicts] == [
+        Reason.COPY_OF_OWN,
+        Reason.CLEAN,
+        Reason.COPY_OF_OWN,
+    ]
+    assert verdicts[0].detail == "as number 0"
+
+
+def test_the_later_of_two_authors_is_the_copier(submission: Make) -> None:
+    early = submission("a", author="bob", arrival=1)
+    late = submission("a", author="alice", arrival=2)
+
+    assert reasons(Copies(explains=never), [late, early]) == [Reason.COPY_OF_PEER, Reason.CLEAN]
+
+
+@pytest.mark.parametrize(("first", "second"), [(None, None), (1, None), (None, 1), (1, 1)])
+def test_nobody_is_a_copier_while_the_order_is_unclear(
+    submission: Make, first: int | None, second: int | None
+) -> None:
+    items = [submission("a", arrival=first), submission("a", author="bob", arrival=second)]
+
+    assert reasons(Copies(explains=never), items) == [Reason.CLEAN] * 2
+
+
+def test_a_copy_of_this_node_s_own_text_is_one(submission: Make) -> None:
+    own = [submission("a", author="me", arrival=0)]
+
+    assert reasons(Copies(explains=never), [submission("a", arrival=3)], own) == [
+        Reason.COPY_OF_PEER
+    ]
+
+
+def test_a_text_of_an_earlier_round_is_remembered(submission: Make) -> None:
+    stage = Copies(explains=never)
+    stage.judge([submission("a", round_index=3)], own=[])
+
+    again = submission("a", round_index=5, author="bob")
+
+    (verdict,) = stage.judge([again], own=[])
+    assert verdict.reason is Reason.COPY_OF_PAST
+    assert verdict.detail == "as in round 3"
+
+
+def test_another_prompt_is_another_question(submission: Make) -> None:
+    stage = Copies(explains=never)
+    stage.judge([submission("4", round_index=3)], own=[])
+
+    assert reasons(stage, [submission("4", round_index=5, prompt_index=1)]) == [Reason.CLEAN]
+    assert (
+        reasons(stage, [submission("4"), submission("4", prompt_index=2, index=1)])
+        == [Reason.CLEAN] * 2
+    )
+
+
+def test_to_judge_a_round_again_changes_nothing(submission: Make) -> None:
+    stage = Copies(explains=never)
+    items = [submission("a", round_index=3), submission("b", round_index=3, index=1)]
+
+    first = reasons(stage, items)
+    reasons(stage, [submission("a", round_index=4)])
+
+    assert reasons(stage, items) == first == [Reason.CLEAN] * 2
+
+
+def test_memory_is_bounded_in_texts_and_prompts(submission: Make) -> None:
+    stage = Copies(explains=never)
+    stage.judge([submission(str(number)) for number in range(TEXTS_MAX + 1)], own=[])
+
+    assert reasons(stage, [submission("0", round_index=1)]) == [Reason.CLEAN]
+    assert reasons(stage, [submission(str(TEXTS_MAX), round_index=1)]) == [Reason.COPY_OF_PAST]
+
+    stage.judge(
+        [submission("x", prompt_index=number) for number in range(1, PROMPTS_MAX + 1)], own=[]
+    )
+    assert reasons(stage, [submission(str(TEXTS_MAX), round_index=1)]) == [Reason.CLEAN]
+
+
+def test_chance_excuses_what_it_explains(submission: Make) -> None:
+    """A policy that is sure of its answer writes it again and again."""
+    items = [submission("a"), submission("a", index=1)]
+
+    verdicts = Copies(explains=lambda _: True).judge(items, own=[])
+
+    assert [verdict.reason for verdict in verdicts] == [Reason.CLEAN] * 2
+    assert verdicts[1].detail == "as number 0, by chance"
+
+
+def test_where_nobody_can_tell_copies_are_undecided_and_the_rest_is_not(submission: Make) -> None:
+    items = [submission("a"), submission("a", index=1), submission("b", index=2)]
+
+    assert reasons(Copies(), items) == [Reason.CLEAN, Reason.COPY_UNJUDGED, Reason.CLEAN]
+
+
+def test_likelihood_explains_down_to_the_alarm_s_bound(submission: Make) -> None:
+    """One in a million is 13.8 nats."""
+    nats: dict[str, float | None] = {"likely": -13.0, "rare": -14.0, "unknown": None}
+    explains = explained_by_likelihood(lambda item: nats[item.text], false_alarm=1e-6)
+
+    told = [explains(submission(text)) for text in nats]
+
+    assert told == [True, False, None]
+
+
+def test_length_explains_below_its_bound(submission: Make) -> None:
+    explains = explained_below(tokens=4)
+
+    assert explains(submission(tokens=(1, 2, 3)))
+    assert not explains(submission(tokens=(1, 2, 3, 4)))
+
+
+def test_the_bound_on_honest_refusals_holds_for_any_policy() -> None:
+    """Of texts with probability p each, two samples agree on a rare one with the sum of p * p."""
+    probabilities = [0.5, 0.3, 0.19, *[1e-7] * 100_000]
+
+    refused = sum(p * p for p in probabilities if p < 1e-6)
+
+    assert refused < 1e-6
+
+
+def test_near_copies_are_let_be_unless_asked_for(submission: Make) -> None:
+    items = [submission(LONG), submission(LONG + " eleven", index=1)]
+
+    assert reasons(Copies(explains=never), items) == [Reason.CLEAN] * 2
+
+
+def test_a_near_copy_of_one_s_own_is_refused_where_asked_for(submission: Make) -> None:
+    """Six runs of five words in the one, seven in the other, six shared: 6/7."""
+    items = [
+        submission(LONG),
+        submission(LONG + " eleven", index=1),
+        submission("quite another text, of words that are its own", index=2),
+        submission(LONG + " eleven", author="bob"),
+    ]
+
+    verdicts = Copies(explains=never, near=0.8).judge(items, own=[])
+
+    assert [verdict.reason for verdict in verdicts] == [
+        Reason.CLEAN,
+        Reason.NEAR_COPY,
+        Reason.CLEAN,
+        Reason.CLEAN,
+    ]
+    assert verdicts[1].value == pytest.approx(6 / 7)
+    assert verdicts[1].threshold == 0.8
+
+
+def test_likeness_counts_shared_runs() -> None:
+    assert likeness(shingles(LONG), shingles(LONG)) == 1.0
+    assert likeness(shingles(LONG), shingles(LONG.upper())) == 1.0
+    assert likeness(shingles(LONG), shingles("nothing of it")) == 0.0
+    assert likeness(shingles(""), shingles("")) == 1.0
+
+
+def test_a_huge_text_is_cut_before_it_is_compared() -> None:
+    assert len(shingles(" ".join(map(str, range(50_000))))) <= 4096
+
+
+@given(one=st.text(max_size=60), other=st.text(max_size=60))
+def test_likeness_is_a_share_and_has_no_order(one: str, other: str) -> None:
+    alike = likeness(shingles(one), shingles(other))
+
+    assert 0.0 <= alike <= 1.0
+    assert alike == likeness(shingles(other), shingles(one))
