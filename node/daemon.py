@@ -167,6 +167,7 @@ async def join(
         gate.validate,
         address_topic=address_topic(parameters),
         known_peers_path=Path(opened.run_dir) / "peers.json",
+        message_bytes_max=parameters.message_bytes_max,
         on_event=tell,
     ) as mesh:
         yield Participant(

@@ -27,7 +27,7 @@ from node.mesh.host import build_host, check_free, close_host
 from node.mesh.mesh import Decision, OnEvent, Validate, no_event
 from node.mesh.pubsub import HardenedPubsub
 from node.mesh.router import HardenedGossipSub
-from node.mesh.settings import MeshSettings
+from node.mesh.settings import MESSAGE_BYTES_CEILING, MESSAGE_BYTES_MAX, MeshSettings
 from protocol.identity import Keypair, PeerId
 
 SAVE_S = 10.0
@@ -50,6 +50,7 @@ async def open_gossip_mesh(
     *,
     address_topic: str,
     known_peers_path: Path | None = None,
+    message_bytes_max: int = MESSAGE_BYTES_MAX,
     on_event: OnEvent = no_event,
 ) -> AsyncIterator["GossipMesh"]:
     """Join the swarm for as long as the block lasts.
@@ -61,6 +62,7 @@ async def open_gossip_mesh(
         validate: Asked about, and so handed, each message once.
         address_topic: The topic on which peers tell where they are.
         known_peers_path: Where known peers are kept across restarts; None keeps none.
+        message_bytes_max: Longest message, by the swarm's parameters.
         on_event: Told what happened.
 
     Yields:
@@ -68,8 +70,14 @@ async def open_gossip_mesh(
 
     Raises:
         NetworkFault: An address is malformed, or cannot be listened on.
+        ValueError: The limit is more than a frame can hold.
         Exception: Whatever `validate` raised: a bug of ours, which ends the mesh.
     """
+    if not 1 <= message_bytes_max <= MESSAGE_BYTES_CEILING:
+        raise ValueError(
+            f"message_bytes_max is {message_bytes_max}; it must be 1 to {MESSAGE_BYTES_CEILING}, "
+            "the most that fits one frame"
+        )
     _check_peers(settings)
     listen = _multiaddrs(settings.listen, "listen")
     announce = _multiaddrs(settings.announce, "announce")
@@ -81,7 +89,15 @@ async def open_gossip_mesh(
     book.load()
     host = build_host(keypair, announce, on_event)
     mesh = GossipMesh(
-        host, settings, keypair, topic, address_topic, validate, book=book, on_event=on_event
+        host,
+        settings,
+        keypair,
+        topic,
+        address_topic,
+        validate,
+        book=book,
+        message_bytes_max=message_bytes_max,
+        on_event=on_event,
     )
     raised: Exception | None = None
     async with mesh.running():
@@ -110,12 +126,14 @@ class GossipMesh:
         validate: Validate,
         *,
         book: AddressBook,
+        message_bytes_max: int,
         on_event: OnEvent,
     ) -> None:
         random = Random(keypair.peer_id.to_bytes())  # noqa: S311 - spreads waits; no secret
         self.failure: JudgeError | None = None
         self._host = host
         self._settings = settings
+        self._message_bytes_max = message_bytes_max
         self._topic = topic
         self._address_topic = address_topic
         self._book = book
@@ -136,6 +154,7 @@ class GossipMesh:
             self._router,
             keypair=keypair,
             settings=settings,
+            message_bytes_max=message_bytes_max,
             judges={topic: judge, address_topic: book.hear},
             counted_as={topic: "", address_topic: "address_"},
             on_event=on_event,
@@ -169,10 +188,8 @@ class GossipMesh:
         Raises:
             ValueError: It is empty or longer than a message may be.
         """
-        if not 1 <= len(data) <= self._settings.message_bytes_max:
-            raise ValueError(
-                f"a message has 1 to {self._settings.message_bytes_max} bytes, not {len(data)}"
-            )
+        if not 1 <= len(data) <= self._message_bytes_max:
+            raise ValueError(f"a message has 1 to {self._message_bytes_max} bytes, not {len(data)}")
         await self._pubsub.publish(self._topic, data)
 
     def peers(self) -> tuple[PeerId, ...]:

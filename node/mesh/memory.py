@@ -18,7 +18,7 @@ import trio
 
 from node.mesh.mesh import Decision, OnEvent, Validate, no_event
 from node.mesh.seen import SeenIds
-from node.mesh.settings import MeshSettings
+from node.mesh.settings import MESSAGE_BYTES_MAX
 from protocol.identity import PeerId
 
 _COUNTED = {
@@ -102,7 +102,7 @@ class MemorySwarm:
         peer_id: PeerId,
         validate: Validate,
         *,
-        settings: MeshSettings | None = None,
+        message_bytes_max: int = MESSAGE_BYTES_MAX,
         on_event: OnEvent = no_event,
     ) -> "MemoryMesh":
         """Add a member and link it to others.
@@ -110,13 +110,12 @@ class MemorySwarm:
         Args:
             peer_id: Who it is.
             validate: Asked about, and so handed, each message once.
-            settings: Only `message_bytes_max` matters here.
+            message_bytes_max: Longest message.
             on_event: Told of peers coming and going.
         """
         if peer_id in self._members:
             raise ValueError(f"{peer_id} is in the swarm already")
-        limits = MeshSettings() if settings is None else settings
-        mesh = MemoryMesh(self, peer_id, validate, limits.message_bytes_max, on_event)
+        mesh = MemoryMesh(self, peer_id, validate, message_bytes_max, on_event)
         others = sorted(self._members)
         if self._degree is not None and self._degree < len(others):
             others = self._random.sample(others, self._degree)

@@ -57,6 +57,7 @@ class HardenedPubsub(Pubsub):
         router: Who is whose neighbour.
         keypair: Signs our messages; the host's own.
         settings: Limits.
+        message_bytes_max: Longest message.
         judges: What to ask about each topic's messages; other topics are refused.
         counted_as: What to put before the name of each topic's counters.
         on_event: Told what happened.
@@ -74,6 +75,7 @@ class HardenedPubsub(Pubsub):
         *,
         keypair: Keypair,
         settings: MeshSettings,
+        message_bytes_max: int,
         judges: Mapping[str, Judge],
         counted_as: Mapping[str, str],
         on_event: OnEvent,
@@ -94,7 +96,7 @@ class HardenedPubsub(Pubsub):
         self._gate = Gate(
             own=keypair.peer_id,
             judges=judges,
-            message_bytes_max=settings.message_bytes_max,
+            message_bytes_max=message_bytes_max,
             seen=seen,
         )
         # The library counts on from whole seconds: a node that sent more than one message a

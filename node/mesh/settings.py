@@ -9,6 +9,10 @@ MESSAGE_BYTES_CEILING = 60 * 1024
 """With its envelope a message must stay within one 65,524-byte Yamux frame: py-libp2p lets
 two writers interleave longer writes, which garbles the stream."""
 
+MESSAGE_BYTES_MAX = 48 * 1024
+"""Longest message where the swarm does not say. All peers share the limit, so it is none of the
+settings that an operator may turn."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeshSettings:
@@ -34,8 +38,6 @@ class MeshSettings:
     """Longest pause between two dials of one address."""
     announce_s: float = 30.0
     """Pause between two announcements of our addresses."""
-    message_bytes_max: int = 48 * 1024
-    """Longest message. All peers share this limit; it is the swarm's, not the node's, to choose."""
     degree: int = 6
     """Neighbours to whom messages are pushed (GossipSub's D)."""
     degree_low: int = 4
@@ -52,11 +54,6 @@ class MeshSettings:
 
     def __post_init__(self) -> None:
         """Refuse numbers that cannot work."""
-        if not 1 <= self.message_bytes_max <= MESSAGE_BYTES_CEILING:
-            raise ValueError(
-                f"message_bytes_max is {self.message_bytes_max}; it must be 1 to "
-                f"{MESSAGE_BYTES_CEILING}, the most that fits one frame"
-            )
         if not 1 <= self.degree_low <= self.degree <= self.degree_high:
             raise ValueError(
                 "degree_low <= degree <= degree_high must hold, all at least 1; they are "

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from node.mesh import Decision, Mesh, MeshSettings
+from node.mesh import Decision, Mesh
+from node.mesh.settings import MESSAGE_BYTES_MAX
 
 if TYPE_CHECKING:
     from conftest import Lab, Member
@@ -109,7 +110,7 @@ async def test_the_longest_message_arrives_and_a_longer_one_is_our_bug(
     lab: "Lab", open_swarm: Any
 ) -> None:
     members = [lab.Member() for _ in range(3)]
-    longest = bytes(range(256)) * (MeshSettings().message_bytes_max // 256)
+    longest = bytes(range(256)) * (MESSAGE_BYTES_MAX // 256)
 
     async with open_swarm(members, line=True) as meshes:
         await meshes[0].publish(longest)

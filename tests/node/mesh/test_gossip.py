@@ -12,7 +12,8 @@ from libp2p.pubsub.pb import rpc_pb2
 from multiaddr import Multiaddr
 
 from node.faults import NetworkFault
-from node.mesh import Mesh, no_event
+from node.mesh import Mesh, MeshSettings, no_event
+from node.mesh.gossip import open_gossip_mesh
 from node.mesh.host import build_host, close_host
 from node.mesh.router import PROTOCOLS
 from node.mesh.wire import varint
@@ -324,3 +325,18 @@ async def test_a_wrong_address_is_told_with_the_way_out(
 
     assert cause in fault.value.cause
     assert fix in fault.value.fix
+
+
+@pytest.mark.parametrize("limit", [0, 61_441])
+async def test_a_limit_that_no_frame_can_hold_is_our_bug(lab: Any, limit: int) -> None:
+    opened = open_gossip_mesh(
+        MeshSettings(),
+        lab.keypair(1),
+        "topic",
+        lab.Member().validate,
+        address_topic="addresses",
+        message_bytes_max=limit,
+    )
+    with pytest.raises(ValueError, match=f"message_bytes_max is {limit}"):
+        async with opened:
+            pass

@@ -6,7 +6,6 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from node.mesh import MeshSettings
 from node.mesh.memory import MemorySwarm, open_memory_swarm
 
 if TYPE_CHECKING:
@@ -125,7 +124,7 @@ async def test_a_members_own_limit_holds(lab: "Lab") -> None:
         mesh = swarm.join(
             lab.keypair(1).peer_id,
             lab.Member().validate,
-            settings=MeshSettings(message_bytes_max=10),
+            message_bytes_max=10,
         )
         with pytest.raises(ValueError, match="a message has 1 to 10 bytes, not 11"):
             await mesh.publish(bytes(11))

@@ -148,7 +148,7 @@ def test_tokens_that_spell_another_text_are_refused(submission: Make) -> None:
 
 @pytest.mark.parametrize(
     "hidden",
-    ["\x00"[:0] + "\x07", "\u202e", "\u200b", "\u2066", "\ufeff", "\U000e0041", "\x7f", "\xad"],
+    ["\x07", "\u202e", "\u200b", "\u2066", "\ufeff", "\U000e0041", "\x7f", "\xad"],
     ids=ascii,
 )
 def test_what_cannot_be_seen_is_refused_with_its_place(submission: Make, hidden: str) -> None:

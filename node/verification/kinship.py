@@ -1,0 +1,125 @@
+"""How near an author's weights are to this node's: what may be asked of its completions.
+
+An author names its weights by their digest. Equal digests mean equal bits, and an exact replay.
+The weights of the last rounds are remembered, too, and where there is room for them whole, a
+contribution from a round ago is replayed under the very weights that it came from: as exactly,
+and without a threshold. It knows digests and tensors; it knows no completions.
+"""
+
+import contextlib
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+
+class Kinship(StrEnum):
+    """What is known of the weights that an author says it sampled from."""
+
+    SAME = "same"
+    """Known here to the bit: a replay is exact."""
+    ROUNDED = "rounded"
+    """These weights in another number type: a replay is right but for rounding."""
+    STALE = "stale"
+    """This node's own of a round or two ago, of which only the name is left here."""
+    OTHER = "other"
+    """Unknown: another model, another history, or a lie. Nothing can be replayed."""
+
+
+class Weights(Protocol):
+    """A policy as far as its weights go; `node.policy.CausalPolicy` is one."""
+
+    model: nn.Module
+
+    def digest(self) -> bytes:
+        """Return the 32-byte digest of the weights as they are now."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KinshipSettings:
+    """What is remembered of past rounds.
+
+    Args:
+        rounds: How many rounds back an author may be; admission lets in no older contribution.
+        bytes_max: Room for the weights themselves, over all rounds. The embedded model takes
+            1.8 MB a round. Without room only digests are kept, and a replay needs a margin.
+
+    Raises:
+        ValueError: A number is negative.
+    """
+
+    rounds: int = 2
+    bytes_max: int = 256 << 20
+
+    def __post_init__(self) -> None:
+        if self.rounds < 0 or self.bytes_max < 0:
+            raise ValueError("rounds and bytes_max must be at least 0")
+
+
+class Kin:
+    """The weights of now and of the last rounds, by their digests.
+
+    Args:
+        policy: This node's; its weights change in place, and `now` must be called after that.
+        settings: What to remember.
+    """
+
+    def __init__(self, policy: Weights, settings: KinshipSettings | None = None) -> None:
+        self._policy = policy
+        self._settings = settings or KinshipSettings()
+        self._past: OrderedDict[bytes, Mapping[str, Tensor]] = OrderedDict()
+        self._rounded: frozenset[bytes] = frozenset()
+        self.digest = policy.digest()
+
+    def now(self, *, rounded: frozenset[bytes] = frozenset()) -> None:
+        """Take note that the weights have changed.
+
+        Args:
+            rounded: Digests of these weights in other number types, where somebody knows them.
+        """
+        self.digest = self._policy.digest()
+        self._rounded = rounded
+
+    def remember(self) -> None:
+        """Keep the weights as they are, for the rounds to come; call it before they change."""
+        self._past[self.digest] = {}
+        self._past.move_to_end(self.digest)
+        while len(self._past) > self._settings.rounds:
+            self._past.popitem(last=False)
+        weights = dict(self._policy.model.named_parameters())
+        needed = sum(weight.nbytes for weight in weights.values()) * self._settings.rounds
+        if self._past and needed <= self._settings.bytes_max:
+            self._past[self.digest] = {
+                name: weight.detach().clone() for name, weight in weights.items()
+            }
+
+    def of(self, digest: bytes) -> Kinship:
+        """Return what is known of the weights of a digest."""
+        if digest == self.digest:
+            return Kinship.SAME
+        if digest in self._rounded:
+            return Kinship.ROUNDED
+        if digest in self._past:
+            return Kinship.SAME if self._past[digest] else Kinship.STALE
+        return Kinship.OTHER
+
+    def is_past(self, digest: bytes) -> bool:
+        """Whether these are kept weights of an earlier round."""
+        return digest != self.digest and bool(self._past.get(digest))
+
+    @contextlib.contextmanager
+    def as_then(self, digest: bytes) -> Iterator[None]:
+        """Let the policy hold kept weights of an earlier round for a while; nothing is copied."""
+        parameters = dict(self._policy.model.named_parameters())
+        own = {name: parameter.data for name, parameter in parameters.items()}
+        try:
+            for name, weight in self._past[digest].items():
+                parameters[name].data = weight
+            yield
+        finally:
+            for name, parameter in parameters.items():
+                parameter.data = own[name]

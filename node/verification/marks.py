@@ -1,0 +1,43 @@
+"""Verdicts over arrays of numbers, one a token: which tokens are at fault, and by how much."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from node.verdict import Reason, Span, Unit, Verdict
+from node.verification.evidence import Evidence, Floats
+
+_SPANS_MAX = 16
+"""As many places are named as a person reads."""
+
+
+def unreadable(stage: str, evidence: Evidence) -> Verdict | None:
+    """Return the verdict on what the model here could not read, or None if it could."""
+    if evidence.unread is None:
+        return None
+    return Verdict(stage=stage, reason=Reason.UNREAD_TOKENS, detail=evidence.unread)
+
+
+def over(stage: str, reason: Reason, values: Floats, threshold: float) -> Verdict:
+    """Return a refusal if any token's value is above a threshold, its spans and the worst value.
+
+    Args:
+        stage: Whose verdict it is.
+        reason: Of the refusal.
+        values: (T,) one a token, not empty.
+        threshold: What is still admitted.
+    """
+    at_fault = values > threshold
+    return Verdict(
+        stage=stage,
+        reason=reason if at_fault.any() else Reason.CLEAN,
+        spans=spans(at_fault),
+        value=float(values.max()),
+        threshold=threshold,
+    )
+
+
+def spans(at_fault: NDArray[np.bool_]) -> tuple[Span, ...]:
+    """Return the runs of true values, the first sixteen of them."""
+    edges = np.flatnonzero(np.diff(at_fault.astype(np.int8), prepend=0, append=0))
+    runs = edges.reshape(-1, 2)[:_SPANS_MAX].tolist()
+    return tuple(Span(start, end, Unit.TOKENS) for start, end in runs)

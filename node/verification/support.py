@@ -1,0 +1,112 @@
+"""Whether every token is one that the policy samples from: membership, and no more.
+
+`TopK` is the check as published with the attack that this project defends against: every token
+among the k likeliest. A token that is merely possible passes, so a digit may be changed and an
+own sample be chosen for its length. All three stand here to be measured beside the replay, and
+for swarms whose noise nobody knows. Lengths are explicit: no padding is ever looked for.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from node.verdict import Reason, Verdict
+from node.verification.evidence import Evidence, Floats
+from node.verification.marks import over, unreadable
+from node.verification.readings import Readings
+from node.verification.submission import Submission
+
+
+class _Support:
+    """A stage that compares one number a token with a threshold."""
+
+    name: str
+
+    def __init__(self, readings: Readings, threshold: float) -> None:
+        self._readings = readings
+        self._threshold = threshold
+
+    def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:  # noqa: ARG002 - a stage's signature
+        """Return one verdict for each item."""
+        return [self._verdict(reading.evidence) for reading in self._readings.of(items)]
+
+    def _verdict(self, evidence: Evidence) -> Verdict:
+        return unreadable(self.name, evidence) or over(
+            self.name, Reason.OUTSIDE_SUPPORT, self._values(evidence), self._threshold
+        )
+
+    def _values(self, evidence: Evidence) -> Floats:
+        raise NotImplementedError
+
+
+class TopK(_Support):
+    """Refuses a token that is not among the k likeliest.
+
+    Args:
+        readings: The round's.
+        k: How many are.
+        slack: How many more are let through. The published code came to 60 where it sampled
+            from 50.
+
+    Raises:
+        ValueError: k is below 1, or the slack below 0.
+    """
+
+    name = "top_k"
+
+    def __init__(self, readings: Readings, *, k: int = 50, slack: int = 0) -> None:
+        if k < 1 or slack < 0:
+            raise ValueError(f"k must be at least 1 and slack at least 0, not {k} and {slack}")
+        super().__init__(readings, k + slack - 1)
+
+    def _values(self, evidence: Evidence) -> Floats:
+        return evidence.ranks.astype(np.float32)
+
+
+class TopP(_Support):
+    """Refuses a token before which the likelier ones already hold the mass p.
+
+    Args:
+        readings: The round's.
+        p: The mass, in (0, 1).
+        slack: By what factor the tail beyond it may be smaller: 1 lets 0.95 be 0.975.
+
+    Raises:
+        ValueError: p is not in (0, 1), or the slack below 0.
+    """
+
+    name = "top_p"
+
+    def __init__(self, readings: Readings, *, p: float, slack: float = 0.0) -> None:
+        if not 0 < p < 1 or slack < 0:
+            raise ValueError(f"p must be in (0, 1) and slack at least 0, not {p} and {slack}")
+        # Sampling keeps what lies below p exactly; sums differ in their last bits.
+        super().__init__(readings, 1 - (1 - p) / (1 + slack) + _ROUNDING)
+
+    def _values(self, evidence: Evidence) -> Floats:
+        return evidence.mass_above
+
+
+class MinP(_Support):
+    """Refuses a token that is too many times less likely than the likeliest.
+
+    Args:
+        readings: The round's.
+        p: The smallest ratio of the two probabilities, in (0, 1).
+
+    Raises:
+        ValueError: p is not in (0, 1).
+    """
+
+    name = "min_p"
+
+    def __init__(self, readings: Readings, *, p: float = 0.01) -> None:
+        if not 0 < p < 1:
+            raise ValueError(f"p must be in (0, 1), not {p}")
+        super().__init__(readings, float(-np.log(p)))
+
+    def _values(self, evidence: Evidence) -> Floats:
+        return evidence.peak_logprobs - evidence.logprobs
+
+
+_ROUNDING = 1e-5
