@@ -6,9 +6,10 @@ network. What peers do cannot end it; a fault of the world's ends it with that f
 
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import trio
@@ -17,7 +18,7 @@ from node.bookkeeping import Books
 from node.compute import ProcessCompute, open_process_compute
 from node.config import NodeConfig, swarm_flags
 from node.datadir import lock_directory, make_private_directory
-from node.faults import ModelFault
+from node.faults import ConfigFault, ModelFault
 from node.gate import Gate
 from node.keyfile import load_or_create_key
 from node.ledger import Ledger
@@ -70,6 +71,7 @@ async def run_daemon(config: NodeConfig) -> None:
         Fault: The world is in the way; what was saved is whole.
     """
     tell = event_sink(configure_log(config.log), QUIET)
+    check_own_names(packages_distributions())
     make_private_directory(config.data_dir)
     with lock_directory(config.data_dir):
         keypair = load_or_create_key(config.data_dir / "identity.key")
@@ -181,6 +183,23 @@ async def join(
             compute=compute,
             tell=tell,
         )
+
+
+def check_own_names(distributions: Mapping[str, list[str]]) -> None:
+    """Refuse to run where another package has put files among ours.
+
+    `node` and `protocol` are plain names, and pip merges two packages of one name silently.
+
+    Raises:
+        ConfigFault: Another distribution owns one of them too.
+    """
+    for name in ("node", "protocol"):
+        strangers = sorted(set(distributions.get(name, [])) - {"drl-node"})
+        if strangers:
+            raise ConfigFault(
+                f"The package {strangers[0]!r} has put files into {name!r}, which is drl-node's.",
+                fix="Install drl-node in a virtual environment of its own.",
+            )
 
 
 def engine_settings(config: NodeConfig) -> EngineSettings:

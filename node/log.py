@@ -56,6 +56,8 @@ def configure_log(settings: LogSettings) -> structlog.typing.FilteringBoundLogge
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    # What libraries log is theirs; without a handler Python itself would print it.
+    logging.getLogger().addHandler(logging.NullHandler())
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
 

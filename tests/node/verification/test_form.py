@@ -83,7 +83,9 @@ def test_one_token_that_is_eos_is_an_honest_way_to_say_nothing(submission: Make)
 
 
 @pytest.mark.parametrize(("length", "ended"), [(4, False), (4, True), (1, True)])
-def test_the_longest_completion_allowed_passes(submission: Make, length: int, ended: bool) -> None:
+def test_the_longest_completion_allowed_passes(
+    submission: Make, *, length: int, ended: bool
+) -> None:
     text = "a" * (length - ended)
     item = submission(text, tokens=spelt(text, ended=ended), ended=ended)
 
@@ -118,7 +120,7 @@ def test_more_bytes_than_allowed_are_oversized_whatever_the_tokens(submission: M
     ids=["short", "unclosed", "inside", "twice", "denied"],
 )
 def test_a_completion_ends_with_eos_once_or_at_the_limit(
-    submission: Make, tokens: tuple[int, ...], ended: bool, span: Span | None
+    submission: Make, *, tokens: tuple[int, ...], ended: bool, span: Span | None
 ) -> None:
     found = verdict(form(tokens_max=4), submission(decode(tokens), tokens=tokens, ended=ended))
 
@@ -199,7 +201,7 @@ def test_only_the_first_places_are_named(submission: Make) -> None:
 
 
 @given(text=st.text(max_size=200), ended=st.booleans(), reward=st.sampled_from([0.0, 0.5, 2.5]))
-def test_no_text_breaks_the_stage(text: str, ended: bool, reward: float) -> None:
+def test_no_text_breaks_the_stage(*, text: str, ended: bool, reward: float) -> None:
     item = Submission(
         author="a",
         round_index=0,
