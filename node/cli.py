@@ -121,7 +121,9 @@ def swarm_up(
     model: Annotated[
         str | None, typer.Option(help="builtin:tiny, a directory, or a hub id.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Names the swarm, and so draws its prompts.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Draws keys, prompts and noise: a swarm of one seed replays.")
+    ] = 0,
     directory: Annotated[
         Path | None,
         typer.Option("--dir", help="Keep keys, logs and checkpoints here (else a temporary one)."),
@@ -148,6 +150,7 @@ def swarm_up(
     loaded = load(config, given, assignments)
     plan = SwarmPlan(
         nodes=nodes,
+        seed=seed,
         rounds=rounds,
         directory=directory,
         settings=assigned(loaded),

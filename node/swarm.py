@@ -4,6 +4,7 @@ It starts `drl-node start` as a person would and reads the metrics files that no
 it reaches into none of them.
 """
 
+import hashlib
 import json
 import shutil
 import signal
@@ -18,9 +19,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from node.datadir import make_private_directory
 from node.faults import EXIT_OK, EXIT_SWARM
-from node.keyfile import load_or_create_key
+from node.keyfile import create_key, load_key
 from node.scoreboard import Progress, scoreboard, show_scoreboard
+from protocol.identity import Keypair
 
 POLL_S = 0.2
 STOP_S = 5.0
@@ -33,6 +36,7 @@ class SwarmPlan:
 
     Args:
         nodes: How many nodes.
+        seed: Makes the nodes' keys, and so everything that depends on who they are.
         rounds: How many rounds each takes part in.
         directory: Where to keep everything; None is a temporary one, removed after success.
         settings: `section.key=value` for every node.
@@ -40,6 +44,7 @@ class SwarmPlan:
     """
 
     nodes: int
+    seed: int
     rounds: int
     directory: Path | None
     settings: tuple[str, ...]
@@ -108,7 +113,7 @@ def raised(plan: SwarmPlan, directory: Path) -> Iterator[list[Member]]:
     try:
         for index, port in enumerate(ports):
             place = directory / f"node-{index}"
-            keypair = load_or_create_key(place / "identity.key")
+            keypair = seeded_key(place / "identity.key", plan.seed, index)
             address = f"/ip4/127.0.0.1/tcp/{port}"
             members.append(start_member(plan, place, address, bootstrap))
             bootstrap = bootstrap or f"{address}/p2p/{keypair.peer_id}"
@@ -116,6 +121,18 @@ def raised(plan: SwarmPlan, directory: Path) -> Iterator[list[Member]]:
     finally:
         signal.signal(signal.SIGTERM, previous)
         end_members(members)
+
+
+def seeded_key(path: Path, seed: int, index: int) -> Keypair:
+    """Return a node's key, made from the seed where there is none, so that a swarm replays.
+
+    Anybody can make these keys too; they are for swarms on one machine's loopback.
+    """
+    make_private_directory(path.parent)
+    if not path.exists():
+        drawn = hashlib.sha256(f"drl-node/swarm-up/{seed}/{index}".encode()).digest()
+        create_key(path, Keypair.from_seed(drawn))
+    return load_key(path)
 
 
 def interrupt(_number: int, _frame: object) -> None:

@@ -43,6 +43,18 @@ def test_a_swarm_delivers_everything_and_ends_with_one_policy(
     assert board["refused"] == {}
 
 
+def test_a_swarm_of_one_seed_replays_bit_by_bit() -> None:
+    """Real processes over a real network, and still the same weights."""
+    small = ("--set", "swarm.prompts_per_round=4", "--set", "swarm.completions_per_prompt=4")
+    boards = [
+        swarm_up("--nodes", "2", "--rounds", "3", "--seed", seed, *small)[1]
+        for seed in ("7", "7", "8")
+    ]
+
+    policies = [board["nodes"][0]["policy"] for board in boards]
+    assert policies[0] == policies[1] != policies[2]
+
+
 def test_a_swarm_whose_nodes_cannot_start_says_why_and_ends_with_one(tmp_path: Path) -> None:
     ended = subprocess.run(
         [
