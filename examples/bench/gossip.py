@@ -26,6 +26,7 @@ import sys
 import time
 from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import trio
 
@@ -212,6 +213,21 @@ def figures(load: str, reports: list[dict], options: argparse.Namespace) -> dict
     }
 
 
+HEADINGS = "load        a node and round  delivered to others      p50      p95  CPU per delivery"
+
+
+def row(result: dict[str, Any]) -> str:
+    """Return one load's figures as a row of the table."""
+    size = f"{result['messages_per_node_round']} x {result['message_bytes']} B"
+    arrived = round(result["delivered"] * result["expected"])
+    share = f"{arrived}/{result['expected']}"
+    return (
+        f"{result['load']:<12}{size:<18}{share:<20}"
+        f"{result['latency_ms_p50']:>6.0f} ms{result['latency_ms_p95']:>6.0f} ms"
+        f"{result['cpu_ms_delivered']:>15.2f} ms"
+    )
+
+
 def main() -> None:
     """Measure each load, print its figures, end with one line of JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -227,8 +243,9 @@ def main() -> None:
         work(options)
         return
     results = [measure(load, options) for load in ([options.load] if options.load else LOADS)]
+    print(HEADINGS)
     for result in results:
-        print("  ".join(f"{name} {value}" for name, value in result.items()))
+        print(row(result), flush=True)
     print(
         json.dumps(
             {"bench": "gossip", "nodes": options.nodes, "rounds": options.rounds, "loads": results}
