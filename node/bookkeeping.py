@@ -53,6 +53,8 @@ class Books:
         self.published += report.published
         trained = plain(report.trained)
         step = trained.pop("step")
+        findings = trained.pop("findings")
+        assert isinstance(findings, list)
         assert isinstance(step, dict)
         fields: dict[str, object] = {
             "kind": "round",
@@ -65,6 +67,12 @@ class Books:
             "delivered": gate.delivered,
             "admitted": gate.admitted,
             "refused": gate.counts(),
+            "verified": {
+                outcome: dict(
+                    Counter(one["reason"] for one in findings if one["outcome"] == outcome)
+                )
+                for outcome in ("refuse", "undecided")
+            },
             "seconds": {what: round(spent, 3) for what, spent in report.spent.seconds.items()},
             "cpu_model_s": round(report.spent.model_cpu_s, 3),
             "cpu_node_s": round(node_cpu_s, 3),
@@ -73,6 +81,10 @@ class Books:
         fields |= trained | step
         self._write(fields)
         brief = {key: fields[key] for key in BRIEF}
+        refusals = Counter((one["author"], one["reason"]) for one in findings)
+        for (author, reason), completions in sorted(refusals.items()):
+            told = {"round": report.round_index, "author": author, "reason": reason}
+            self.tell("completions_questioned", told | {"completions": completions})
         self.tell("round_done", {"round": report.round_index, "ended": report.ended} | short(brief))
         if step["warning"]:
             self._warn(report.round_index, str(step["warning"]))

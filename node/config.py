@@ -21,6 +21,7 @@ from node.settings import (
     RoundSettings,
     SwarmSettings,
     TaskSettings,
+    VerifySettings,
     nearest,
     plain,
     read_settings,
@@ -52,6 +53,7 @@ class NodeConfig:
     task: TaskSettings = field(default_factory=TaskSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    verify: VerifySettings = field(default_factory=VerifySettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
     log: LogSettings = field(default_factory=LogSettings)

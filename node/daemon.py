@@ -210,6 +210,7 @@ def engine_settings(config: NodeConfig) -> EngineSettings:
         task=config.task,
         model=config.model,
         train=config.train,
+        verify=config.verify,
         checkpoint=config.checkpoint,
     )
 
@@ -276,6 +277,7 @@ async def one_round(life: Life, round_index: int) -> int:
         life.node.gate.open(report.round_index)
         return report.round_index
     life.trained_round = round_index + 1
+    life.ledger.record_findings(round_index, report.trained.findings)
     await save_when_due(life, report)
     life.books.enter_round(
         report,
@@ -319,7 +321,8 @@ async def catch_up(life: Life, next_round: int) -> int:
         if round_index < next_round:
             continue
         contributions = life.node.gate.recorded(round_index)
-        await life.compute.train(life.node.me, round_index, contributions)
+        trained = await life.compute.train(life.node.me, round_index, contributions)
+        life.ledger.record_findings(round_index, trained.findings)
         life.tell("round_trained_again", {"round": round_index})
         next_round = round_index + 1
     life.trained_round = next_round

@@ -16,7 +16,11 @@ from node.policy import CausalPolicy, Sampled, SampleRequest, SamplingParameters
 from node.rollout import Group, Rollout
 from node.tasks import Score, Task, reward, task_named
 from node.trainer import Trainer
-from node.work import Contributed, EngineSettings, Evaluation, Opened, Trained
+from node.verdict import Outcome
+from node.verification import Judged, Submission, Taught
+from node.verification.form import FormSettings
+from node.verification.verifier import Verifier
+from node.work import Contributed, EngineSettings, Evaluation, Finding, Opened, Trained
 from protocol.contribution import Completion, Contribution
 from protocol.identity import PeerId
 from protocol.parameters import Encoding, Parameters
@@ -46,6 +50,18 @@ class Engine:
             seed=0,
             temperature=settings.swarm.temperature,
             completion_tokens_max=settings.swarm.completion_tokens_max,
+        )
+        self._verifier = Verifier(
+            self._policy,
+            self._sampling(),
+            form=FormSettings(
+                encoding=self.parameters.encoding,
+                tokens_max=self.parameters.completion_tokens_max,
+                text_bytes_max=self.parameters.text_bytes_max,
+                eos_token=self.parameters.eos_token,
+            ),
+            settings=settings.verify,
+            swarm=self._swarm,
         )
         self.run_dir = Path(settings.data_dir) / "swarms" / self._swarm.hex()[:16]
         self._checkpoints = self.run_dir / "checkpoints"
@@ -113,37 +129,39 @@ class Engine:
     def train(
         self, author: PeerId, round_index: int, contributions: Sequence[Contribution]
     ) -> Trained:
-        """Reward every completion here, compare each with its group, and take one step.
+        """Reward every completion here, verify it, compare it with its group, take one step.
 
         Args:
-            author: This node, whose own reward is reported apart from the others'.
+            author: This node, whose own completions are rewarded but not verified.
             round_index: Which round's contributions these are.
             contributions: In the canonical order, so that equal nodes stay equal.
         """
         started = time.process_time()
         digest = self._policy.digest()
+        scored = [pair for one in contributions for pair in self._submissions(one)]
+        items = [item for item, _ in scored]
+        judged, taught = self._verifier.verify(str(author), items)
         groups: dict[int, list[Rollout]] = {}
-        right: list[bool] = []
-        for contribution in contributions:
-            for rollout, score in self._rollouts(contribution):
-                groups.setdefault(contribution.prompt_index, []).append(rollout)
-                right.append(score.answer_ok)
+        for one in taught:
+            rollout = self._rollout(one)
+            groups.setdefault(one.item.prompt_index, []).append(rollout)
+        self._verifier.close()
         step = self._trainer.step(
             [Group(prompt_index, tuple(group)) for prompt_index, group in groups.items()],
             round_index=round_index,
         )
-        rollouts = [rollout for group in groups.values() for rollout in group]
-        own = [rollout.reward for rollout in rollouts if rollout.author == str(author)]
-        others = [rollout.reward for rollout in rollouts if rollout.author != str(author)]
         return Trained(
             step=step,
             policy_digest=self._policy.digest().hex(),
-            completions=len(right),
-            unusable=sum(len(one.completions) for one in contributions) - len(right),
-            right=mean(right),
+            completions=len(items),
+            findings=tuple(
+                finding(one) for one in judged if one.verdict.outcome is not Outcome.ACCEPT
+            ),
+            unusable=sum(len(one.completions) for one in contributions) - len(items),
+            right=mean([score.answer_ok for _, score in scored]),
             same_policy=sum(one.policy_digest == digest for one in contributions),
-            own_reward=mean(own),
-            peers_reward=mean(others),
+            own_reward=mean([item.reward for item in items if item.author == str(author)]),
+            peers_reward=mean([item.reward for item in items if item.author != str(author)]),
             cpu_s=time.process_time() - started,
         )
 
@@ -218,7 +236,7 @@ class Engine:
             return Completion(text=self._policy.decode(sampled.tokens), ended=sampled.ended)
         return Completion(tokens=sampled.tokens, ended=sampled.ended)
 
-    def _rollouts(self, contribution: Contribution) -> Iterator[tuple[Rollout, Score]]:
+    def _submissions(self, contribution: Contribution) -> Iterator[tuple[Submission, Score]]:
         prompt = self._task.prompt(contribution.prompt_index)
         prompt_tokens = self._policy.encode(prompt.text)
         for index, completion in enumerate(contribution.completions):
@@ -227,15 +245,35 @@ class Engine:
                 continue  # text that this tokenizer makes too long to be anybody's sample
             text = completion.text or self._policy.decode(tokens)
             score = self._task.score(prompt, text, ended=completion.ended)
-            rollout = Rollout(
-                prompt_tokens=prompt_tokens,
-                completion_tokens=tokens,
+            submission = Submission(
+                author=str(contribution.author),
+                round_index=contribution.round_index,
+                prompt_index=contribution.prompt_index,
+                index=index,
+                prompt=prompt.text,
+                text=text,
+                tokens=tokens,
                 ended=completion.ended,
                 reward=reward(score, self.parameters.reward),
-                author=str(contribution.author),
-                index=index,
+                prompt_tokens=prompt_tokens,
+                policy_digest=contribution.policy_digest,
             )
-            yield rollout, score
+            yield submission, score
+
+    def _rollout(self, taught: Taught) -> Rollout:
+        item = taught.item
+        read = self._verifier.readings.old_logprobs(item)
+        return Rollout(
+            prompt_tokens=item.prompt_tokens,
+            completion_tokens=item.tokens,
+            ended=item.ended,
+            reward=taught.reward,
+            author=item.author,
+            index=item.index,
+            credit=() if all(taught.credit) else taught.credit,
+            weight=taught.weight,
+            old_logprobs=() if read is None else tuple(read.tolist()),
+        )
 
     def _tokens(self, completion: Completion) -> tuple[int, ...]:
         if self.parameters.encoding is Encoding.TOKENS:
@@ -275,6 +313,23 @@ def swarm_parameters(settings: EngineSettings, task: Task, policy: CausalPolicy)
         )
     except ValueError as error:
         raise ConfigFault(f"[swarm] {error}", fix="Change the number that is named.") from error
+
+
+def finding(judged: Judged) -> Finding:
+    """Return what was found against a completion, as plain values."""
+    item, verdict = judged.item, judged.verdict
+    return Finding(
+        author=item.author,
+        round_index=item.round_index,
+        prompt_index=item.prompt_index,
+        index=item.index,
+        outcome=verdict.outcome.value,
+        stage=verdict.stage,
+        reason=verdict.reason.value,
+        value=verdict.value,
+        threshold=verdict.threshold,
+        detail=verdict.detail,
+    )
 
 
 def mean(values: Sequence[float]) -> float:

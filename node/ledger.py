@@ -2,15 +2,18 @@
 
 Own envelopes are on disk before they are published, so that a restarted node says again
 what it said before and never something else. A closed round keeps the bytes that it was
-trained on until a checkpoint has made them needless. It knows nothing of what the bytes mean.
+trained on until a checkpoint has made them needless. What verification found stays longer, for
+whoever asks. It knows nothing of what the bytes mean.
 """
 
 import sqlite3
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from node.faults import DataDirFault, DiskFault
+from node.work import Finding
 
 SCHEMA_VERSION = 1
 
@@ -22,7 +25,23 @@ CREATE TABLE IF NOT EXISTS envelopes (
     UNIQUE (round, raw)
 );
 CREATE TABLE IF NOT EXISTS closed (round INTEGER PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS findings (
+    round INTEGER NOT NULL,
+    author TEXT NOT NULL,
+    prompt INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    stage TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    value REAL,
+    threshold REAL,
+    detail TEXT NOT NULL,
+    UNIQUE (round, author, prompt, place)
+);
 """
+
+FINDINGS_ROUNDS_MAX = 1000
+"""Rounds whose findings are kept. At most a few hundred rows a round, of some 200 bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +102,57 @@ class Ledger:
 
     def _write(self, round_index: int, raws: Iterable[bytes], *, own: bool) -> None:
         rows = [(round_index, own, raw) for raw in raws]
+        self._file.execute(f"PRAGMA synchronous={'FULL' if own else 'NORMAL'}")
+        with self._transaction() as file:
+            file.executemany("INSERT OR IGNORE INTO envelopes VALUES (?, ?, ?)", rows)
+
+    def record_findings(self, round_index: int, findings: Iterable[Finding]) -> None:
+        """Write what verification held against a round's completions; forget the oldest rounds."""
+        rows = [
+            (
+                *(one.round_index, one.author, one.prompt_index, one.index),
+                *(one.outcome, one.stage, one.reason, one.value, one.threshold, one.detail),
+            )
+            for one in findings
+        ]
+        with self._transaction() as file:
+            # A round that is trained again after a crash finds the same again.
+            file.executemany(
+                "INSERT OR REPLACE INTO findings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows
+            )
+            file.execute(
+                "DELETE FROM findings WHERE round <= ?", (round_index - FINDINGS_ROUNDS_MAX,)
+            )
+
+    def findings(
+        self,
+        *,
+        author: str | None = None,
+        round_index: int | None = None,
+        reason: str | None = None,
+        count_max: int = 1000,
+    ) -> tuple[Finding, ...]:
+        """Return findings, newest round first, of an author, a round or a reason where given."""
+        rows = self._file.execute(
+            "SELECT author, round, prompt, place, outcome, stage, reason, value, threshold, detail "
+            "FROM findings WHERE (?1 IS NULL OR author = ?1) "
+            "AND (?2 IS NULL OR round = ?2) AND (?3 IS NULL OR reason = ?3) "
+            "ORDER BY round DESC, author, prompt, place LIMIT ?4",
+            (author, round_index, reason, count_max),
+        )
+        names = [field.name for field in fields(Finding)]
+        return tuple(Finding(**dict(zip(names, row, strict=True))) for row in rows)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give the file for several writes that happen all or not at all.
+
+        Raises:
+            DiskFault: The disk refuses.
+        """
         try:
-            self._file.execute(f"PRAGMA synchronous={'FULL' if own else 'NORMAL'}")
             self._file.execute("BEGIN IMMEDIATE")
-            self._file.executemany("INSERT OR IGNORE INTO envelopes VALUES (?, ?, ?)", rows)
+            yield self._file
             self._file.execute("COMMIT")
         except sqlite3.DatabaseError as error:
             if self._file.in_transaction:
@@ -102,10 +168,8 @@ class Ledger:
 
     def close_round(self, round_index: int) -> None:
         """Freeze what a round is trained on: what is recorded of it by now."""
-        try:
-            self._file.execute("INSERT OR IGNORE INTO closed VALUES (?)", (round_index,))
-        except sqlite3.DatabaseError as error:
-            raise self._fault(error) from error
+        with self._transaction() as file:
+            file.execute("INSERT OR IGNORE INTO closed VALUES (?)", (round_index,))
 
     def closed_rounds(self) -> tuple[int, ...]:
         """Rounds that were frozen and not yet forgotten, oldest first."""
@@ -119,15 +183,9 @@ class Ledger:
 
     def forget_before(self, round_index: int) -> None:
         """Drop the rounds that a checkpoint has made needless."""
-        try:
-            self._file.execute("BEGIN IMMEDIATE")
-            self._file.execute("DELETE FROM envelopes WHERE round < ?", (round_index,))
-            self._file.execute("DELETE FROM closed WHERE round < ?", (round_index,))
-            self._file.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            if self._file.in_transaction:
-                self._file.execute("ROLLBACK")
-            raise self._fault(error) from error
+        with self._transaction() as file:
+            file.execute("DELETE FROM envelopes WHERE round < ?", (round_index,))
+            file.execute("DELETE FROM closed WHERE round < ?", (round_index,))
 
     def close(self) -> None:
         """Close the file; everything in it is already safe."""

@@ -14,6 +14,10 @@ class Rollout:
         reward: This node's own reward; nobody's claim.
         author: The peer id (base58) of who sampled it.
         index: Its 0-based place among its author's completions of the prompt.
+        credit: One for each completion token, false where it must not be learnt from; () is all.
+        weight: What its tokens count in the loss, in 0..1.
+        old_logprobs: Of its tokens, in nats, under this node's weights at the start of the
+            round, where somebody has read them already; () where not.
     """
 
     prompt_tokens: tuple[int, ...]
@@ -22,6 +26,9 @@ class Rollout:
     reward: float
     author: str
     index: int
+    credit: tuple[bool, ...] = ()
+    weight: float = 1.0
+    old_logprobs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,6 +142,10 @@ def node_score(index: int, lines: Lines) -> dict[str, Any]:
     done = rounds_of(lines)
     found = evaluations_of(lines)
     last = done[-1] if done else {}
+    verified: dict[str, Counter[str]] = {"refuse": Counter(), "undecided": Counter()}
+    for line in done:
+        for outcome, reasons in line["verified"].items():
+            verified[outcome].update(reasons)
     phases: Counter[str] = Counter()
     for line in done:
         phases.update(line["seconds"])
@@ -158,6 +162,9 @@ def node_score(index: int, lines: Lines) -> dict[str, Any]:
         "delivered": last.get("delivered", 0),
         "admitted": last.get("admitted", 0),
         "refused": last.get("refused", {}),
+        "completions": sum(line["completions"] for line in done),
+        "completions_refused": dict(verified["refuse"]),
+        "completions_undecided": dict(verified["undecided"]),
         "policy": last.get("policy_digest", ""),
         "rounds_without_gradient": sum(line["warning"] is not None for line in done),
         "rounds_without_right_answer": sum(line["right"] == 0 for line in done),
@@ -205,6 +212,17 @@ def change(node: dict[str, Any], key: str) -> str:
     return f"{percent(node['before'], key)} > {percent(node['after'], key)}"
 
 
+def questioned(board: dict[str, Any]) -> str:
+    """Say how many completions verification refused or left undecided, and why."""
+    found: Counter[str] = Counter()
+    for node in board["nodes"]:
+        found.update(node["completions_refused"])
+        found.update(node["completions_undecided"])
+    seen = sum(node["completions"] for node in board["nodes"])
+    told = ", ".join(f"{why} {many}" for why, many in sorted(found.items()))
+    return f"{told or 'none'} of {seen}"
+
+
 def percent(found: dict[str, float], key: str) -> str:
     """Return a share as people read it."""
     return f"{found[key]:.0%}" if found else "-"
@@ -226,7 +244,7 @@ def summary(board: dict[str, Any]) -> list[str]:
     signal = f"no gradient in {idle}, no right answer in {wrong} of {rounds} rounds"
     return [
         f"delivered  {delivered} to each of the other {count - 1} nodes",
-        f"refused    {refused or 'none'}",
+        f"refused    messages: {refused or 'none'}; completions: {questioned(board)}",
         f"seconds    a round went to {went}",
         f"policy     {same} ({board['policies']} digest{'s' * (board['policies'] != 1)})",
         *([f"no signal  {signal}: the task is too hard or too easy"] if idle + wrong else []),

@@ -114,6 +114,26 @@ class EvaluateSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerifySettings:
+    """What stands between a peer's completion and the trainer."""
+
+    defence: str = "default"
+    """default, paper (the paper's log-probability check, as published) or none."""
+    drop: tuple[str, ...] = ()
+    """Stages whose refusals take a completion out of its group, whatever the defence says."""
+    veto: tuple[str, ...] = ()
+    """Stages whose refusals take it out only where it would be praised."""
+    mask: tuple[str, ...] = ()
+    """Stages whose refusals take credit from the tokens at fault only."""
+    zero: tuple[str, ...] = ()
+    """Stages whose refusals set its reward to 0, as the paper does; it ruins the learner."""
+    undecided_weight: float = 1.0
+    """What a completion counts, 0 to 1, of which a stage could not decide."""
+    requires_kin: bool = False
+    """Leave completions undecided whose author's weights this node never held."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogSettings:
     """What the node says while it runs."""
 

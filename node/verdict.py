@@ -115,6 +115,65 @@ class Reason(StrEnum):
         Outcome.UNDECIDED,
         "Too few others wrote to the same prompt to know how long answers are.",
     )
+    UNREAD_TOKENS = "unread_tokens", Outcome.UNDECIDED, "The model here could not read it."
+    NOT_ASKED = "not_asked", Outcome.ACCEPT, "The stage does not apply to its author's weights."
+    UNKNOWN_WEIGHTS = (
+        "unknown_weights",
+        Outcome.UNDECIDED,
+        "Its author names weights that this node never held, so it cannot be replayed.",
+    )
+    OUTSIDE_SUPPORT = (
+        "outside_support",
+        Outcome.REFUSE,
+        "A token is not among those that the policy could have chosen.",
+    )
+    NOT_REPLAYED = (
+        "not_replayed",
+        Outcome.REFUSE,
+        "A token is not the one that its public noise chooses.",
+    )
+    SURPRISING_TOKEN = (
+        "surprising_token",
+        Outcome.REFUSE,
+        "A token is less likely here than any honest policy would choose.",
+    )
+    SURPRISING_WHOLE = (
+        "surprising_whole",
+        Outcome.REFUSE,
+        "Its tokens together are less likely than chance explains.",
+    )
+    AUTHOR_ADDS_UP = (
+        "author_adds_up",
+        Outcome.REFUSE,
+        "What its author sent over the rounds is together less likely than chance explains.",
+    )
+
+    JUDGED_UNSOUND = (
+        "judged_unsound",
+        Outcome.REFUSE,
+        "The judge finds in it what does not belong to a sound answer.",
+    )
+    JUDGE_UNSURE = "judge_unsure", Outcome.UNDECIDED, "The judge leans to neither verdict enough."
+    JUDGE_GARBLED = (
+        "judge_garbled",
+        Outcome.UNDECIDED,
+        "What the judge gave back is not exactly one of its two verdicts.",
+    )
+    JUDGE_SILENT = (
+        "judge_silent",
+        Outcome.UNDECIDED,
+        "The judge could not be asked, failed, or did not answer in time.",
+    )
+    JUDGE_UNASKED = (
+        "judge_unasked",
+        Outcome.UNDECIDED,
+        "The round's budget for the judge was used up by others.",
+    )
+    JUDGE_SAW_PART = (
+        "judge_saw_part",
+        Outcome.UNDECIDED,
+        "It is too long to be shown to the judge whole; the part shown is sound.",
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from node.settings import (
     ModelSettings,
     SwarmSettings,
     TaskSettings,
+    VerifySettings,
 )
 from protocol.contribution import Contribution
 from protocol.identity import PeerId
@@ -33,6 +34,7 @@ class EngineSettings:
     task: TaskSettings = field(default_factory=TaskSettings)
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
+    verify: VerifySettings = field(default_factory=VerifySettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
 
 
@@ -57,6 +59,35 @@ class Contributed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What verification held against one completion, or could not decide.
+
+    Args:
+        author: Peer id (base58).
+        round_index: 0-based round.
+        prompt_index: 0-based prompt.
+        index: Its 0-based place among its author's completions of the prompt.
+        outcome: refuse or undecided.
+        stage: Which stage said so.
+        reason: Why.
+        value: The number that was compared, if there was one.
+        threshold: What it was compared with.
+        detail: What exactly, for people.
+    """
+
+    author: str
+    round_index: int
+    prompt_index: int
+    index: int
+    outcome: str
+    stage: str
+    reason: str
+    value: float | None
+    threshold: float | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
     """One round's training, and what it cost.
 
@@ -64,6 +95,7 @@ class Trained:
         step: What the trainer did.
         policy_digest: Hexadecimal, of the weights after it.
         completions: How many were rewarded.
+        findings: What verification held against some of them.
         unusable: How many were not: text that this tokenizer makes too long.
         right: Share of the completions whose answer is right.
         same_policy: Contributions whose author claims the weights that this node had.
@@ -75,6 +107,7 @@ class Trained:
     step: StepReport
     policy_digest: str
     completions: int
+    findings: tuple[Finding, ...]
     unusable: int
     right: float
     same_policy: int

@@ -19,6 +19,8 @@ Tokens = tuple[int, ...]
 
 GROUP = 8
 """Completions of one prompt, as in a group of GRPO."""
+AUTHORS = 4
+"""Of a group; the attacker is the first of them."""
 SWARM = b"bench"
 SAMPLES = 80
 """How many completions the author of the longest draws, as in the paper on poisoned swarms."""
@@ -36,7 +38,7 @@ class Case:
     Args:
         prompt: The task's.
         prompt_tokens: The same in tokens.
-        author: Who hands it in, 0-based.
+        author: Who hands it in, 0-based; 0 is the attacker.
         round_index: In which round.
         index: Its 0-based place among its author's completions of the prompt.
         tokens: What is handed in.
@@ -125,14 +127,15 @@ def honest(
     count: int,
     seed: int,
     batch_size: int = 128,
-    first_prompt: int = 0,
+    round_index: int = 0,
 ) -> list[Case]:
-    """Return what honest authors hand in: groups of eight, each group by one of four authors."""
+    """Return what honest authors hand in: groups of eight, two completions by each of four."""
     cases = []
     for place in range(count):
-        prompt = task.prompt((seed * 100_003 + first_prompt + place // GROUP) % task.train_prompts)
-        case = Case(prompt, policy.encode(prompt.text), place // GROUP % 4, seed, place % GROUP)
-        cases.append(case)
+        drawn = seed * 1_000_003 + round_index * 10_007 + place // GROUP
+        prompt = task.prompt(drawn % task.train_prompts)
+        author, index = divmod(place % GROUP, GROUP // AUTHORS)
+        cases.append(Case(prompt, policy.encode(prompt.text), author, round_index, index))
     requests = [SampleRequest(prompt_tokens=case.prompt_tokens, key=case.key) for case in cases]
     sampled = policy.sample(requests, sampling, batch_size=batch_size)
     return [

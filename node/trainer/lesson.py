@@ -10,11 +10,26 @@ from node.rollout import Group, Rollout
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One completion with the advantage that its tokens share."""
+    """One completion with the advantage that its tokens share.
+
+    Args:
+        prompt: Its prompt's tokens.
+        completion: Its own.
+        advantage: Times the completion's weight: each kind of loss is linear in it.
+        credit: One for each token, false where it must not be learnt from; () is all.
+        old: Log-probabilities at the start of the round, where they are known; () where not.
+    """
 
     prompt: tuple[int, ...]
     completion: tuple[int, ...]
     advantage: float
+    credit: tuple[bool, ...] = ()
+    old: tuple[float, ...] = ()
+
+    @property
+    def tokens_credited(self) -> int:
+        """How many tokens teach."""
+        return sum(self.credit) if self.credit else len(self.completion)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +83,13 @@ def lesson_of(groups: Sequence[Group], settings: TrainSettings) -> Lesson:
 
 def _examples(group: Group, advantages: Sequence[float], settings: TrainSettings) -> list[Example]:
     return [
-        Example(rollout.prompt_tokens, rollout.completion_tokens, advantage)
+        Example(
+            rollout.prompt_tokens,
+            rollout.completion_tokens,
+            advantage * rollout.weight,
+            rollout.credit,
+            rollout.old_logprobs,
+        )
         for rollout, advantage in zip(group.rollouts, advantages, strict=True)
         if rollout.completion_tokens and (rollout.ended or not settings.mask_truncated)
     ]

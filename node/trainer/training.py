@@ -76,8 +76,17 @@ class _Material:
     tokens_per_step: float
 
     def tokens(self, indices: Sequence[int]) -> list[int]:
-        """Lengths of some of the completions."""
-        return [len(self.examples[index].completion) for index in indices]
+        """How many tokens teach, of some of the completions."""
+        return [self.examples[index].tokens_credited for index in indices]
+
+    def mask(self, indices: Sequence[int], *, width: int) -> Tensor:
+        """(B, T) true where a token of some of the completions teaches."""
+        mask = token_mask([len(self.examples[i].completion) for i in indices], width=width)
+        for row, index in enumerate(indices):
+            credit = self.examples[index].credit
+            if credit:
+                mask[row, : len(credit)] &= torch.tensor(credit)
+        return mask
 
 
 class Trainer:
@@ -116,6 +125,7 @@ class Trainer:
         # Dropout would make the ratio of unchanged weights differ from 1.
         policy.model.eval()
         self._parameters = trainable(policy.model)
+        self._device = next(iter(self._parameters.values())).device
         devices = {parameter.device.type for parameter in self._parameters.values()}
         self._optimizer = torch.optim.AdamW(
             self._parameters.values(),
@@ -220,15 +230,20 @@ class Trainer:
 
     def _material(self, examples: Sequence[Example], steps: list[tuple[int, ...]]) -> _Material:
         first = set(steps[0])
-        later = [index for index in range(len(examples)) if index not in first]
+        known = {
+            index: torch.tensor(example.old, device=self._device)
+            for index, example in enumerate(examples)
+            if example.old
+        }
+        later = [i for i in range(len(examples)) if i not in first and i not in known]
         reference: dict[int, Tensor] = {}
         if self._reference:
             with replaced(self._parameters, self._reference):
                 reference = self._logprob_rows(examples, range(len(examples)))
-        tokens = self.settings.epochs * sum(len(example.completion) for example in examples)
+        tokens = self.settings.epochs * sum(example.tokens_credited for example in examples)
         return _Material(
             examples=examples,
-            old=self._logprob_rows(examples, later),
+            old=known | self._logprob_rows(examples, later),
             reference=reference,
             tokens_per_step=tokens / len(steps),
         )
@@ -285,7 +300,7 @@ class Trainer:
             logprobs,
             pad_rows([material.old[index] for index in micro], width=width),
             advantages.to(logprobs),
-            token_mask(material.tokens(micro), width=width).to(logprobs.device),
+            material.mask(micro, width=width).to(logprobs.device),
             settings=self.settings.loss_settings,
             over=over,
             reference_logprobs=pad_rows(reference, width=width) if reference else None,

@@ -255,9 +255,15 @@ class _Batch:
         ranks = table[_RANK].astype(np.int32)
         for array in (table, tokens, ranks):
             array.flags.writeable = False
-        return [
+        found = [
             _evidence(tokens[start:end], ranks[start:end], table[:, start:end])
             for start, end in self._bounds
+        ]
+        if not np.isnan(table[_PEAK]).any():
+            return found
+        return [
+            _nothing(Unread.NOT_NUMBERS) if np.isnan(one.peak_logprobs).any() else one
+            for one in found
         ]
 
 
@@ -267,8 +273,6 @@ def _off_mps(part: CompletionLogits) -> CompletionLogits:
 
 
 def _evidence(tokens: Integers, ranks: Integers, table: Floats) -> Evidence:
-    if np.isnan(table[_PEAK]).any():
-        return _nothing(Unread.NOT_NUMBERS)
     return Evidence(
         tokens=tokens,
         logprobs=table[_LOGPROB],

@@ -26,12 +26,13 @@ def over(stage: str, reason: Reason, values: Floats, threshold: float) -> Verdic
         values: (T,) one a token, not empty.
         threshold: What is still admitted.
     """
-    at_fault = values > threshold
+    worst = float(values.max())
+    refuses = worst > threshold
     return Verdict(
         stage=stage,
-        reason=reason if at_fault.any() else Reason.CLEAN,
-        spans=spans(at_fault),
-        value=float(values.max()),
+        reason=reason if refuses else Reason.CLEAN,
+        spans=spans(values > threshold) if refuses else (),
+        value=worst,
         threshold=threshold,
     )
 

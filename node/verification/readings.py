@@ -25,18 +25,20 @@ class Reading:
     """What is known of one submission.
 
     Args:
+        item: What was read.
         evidence: Token by token.
         kinship: Of the weights that its author names to those that were asked.
         is_current: Whether the weights of now were asked, rather than kept ones.
     """
 
+    item: Submission
     evidence: Evidence
     kinship: Kinship
     is_current: bool
 
 
 class Readings:
-    """Reads submissions, each once a round.
+    """Reads submissions, each once a round; the same one, not an equal one.
 
     Args:
         policy: This node's.
@@ -59,7 +61,9 @@ class Readings:
         self._sampling = sampling
         self._swarm = swarm
         self._settings = settings
-        self._read: dict[Submission, Reading] = {}
+        # By identity, since a submission's hash goes through all its tokens; the reading's
+        # hold on the submission keeps that identity from being given away.
+        self._read: dict[int, Reading] = {}
         self.kin = Kin(policy, kinship)
 
     def close(self) -> None:
@@ -79,9 +83,9 @@ class Readings:
         together: who needs equal bits on all nodes (the trainer does) asks for a whole round at
         once, in the canonical order, before anybody asks for a part of it.
         """
-        asked = [item for item in dict.fromkeys(items) if item not in self._read]
+        asked = {id(item): item for item in items if id(item) not in self._read}
         then: dict[bytes, list[Submission]] = {}
-        for item in asked:
+        for item in asked.values():
             past = self.kin.is_past(item.policy_digest)
             then.setdefault(item.policy_digest if past else b"", []).append(item)
         for digest, of_digest in then.items():
@@ -90,14 +94,14 @@ class Readings:
                     self._gather(of_digest, is_current=False)
             else:
                 self._gather(of_digest, is_current=True)
-        return [self._read[item] for item in items]
+        return [self._read[id(item)] for item in items]
 
     def old_logprobs(self, item: Submission) -> Floats | None:
         """Return the log-probabilities of a submission's tokens under the weights of now.
 
         None where they were not read, or under other weights: the trainer then reads them.
         """
-        reading = self._read.get(item)
+        reading = self._read.get(id(item))
         if reading is None or not reading.is_current or reading.evidence.unread is not None:
             return None
         return reading.evidence.logprobs
@@ -125,7 +129,7 @@ class Readings:
         found = gather(self._policy, claims, self._sampling, self._settings)
         for item, evidence in zip(items, found, strict=True):
             kinship = self.kin.of(item.policy_digest)
-            self._read[item] = Reading(evidence, kinship, is_current)
+            self._read[id(item)] = Reading(item, evidence, kinship, is_current)
 
 
 @functools.lru_cache(maxsize=1024)

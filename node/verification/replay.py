@@ -38,7 +38,7 @@ class ReplaySettings:
     """
 
     same: float = 5e-4
-    rounded: float = 0.5
+    rounded: float = 0.25
     stale: float = 2.5
     requires_kin: bool = False
 

@@ -6,7 +6,8 @@ own sample be chosen for its length. All three stand here to be measured beside 
 for swarms whose noise nobody knows. Lengths are explicit: no padding is ever looked for.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -16,30 +17,11 @@ from node.verification.marks import over, unreadable
 from node.verification.readings import Readings
 from node.verification.submission import Submission
 
-
-class _Support:
-    """A stage that compares one number a token with a threshold."""
-
-    name: str
-
-    def __init__(self, readings: Readings, threshold: float) -> None:
-        self._readings = readings
-        self._threshold = threshold
-
-    def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:  # noqa: ARG002 - a stage's signature
-        """Return one verdict for each item."""
-        return [self._verdict(reading.evidence) for reading in self._readings.of(items)]
-
-    def _verdict(self, evidence: Evidence) -> Verdict:
-        return unreadable(self.name, evidence) or over(
-            self.name, Reason.OUTSIDE_SUPPORT, self._values(evidence), self._threshold
-        )
-
-    def _values(self, evidence: Evidence) -> Floats:
-        raise NotImplementedError
+_ROUNDING = 1e-5
+"""Float32 sums of probabilities differ in their last bits from one batch to another."""
 
 
-class TopK(_Support):
+class TopK:
     """Refuses a token that is not among the k likeliest.
 
     Args:
@@ -57,19 +39,21 @@ class TopK(_Support):
     def __init__(self, readings: Readings, *, k: int = 50, slack: int = 0) -> None:
         if k < 1 or slack < 0:
             raise ValueError(f"k must be at least 1 and slack at least 0, not {k} and {slack}")
-        super().__init__(readings, k + slack - 1)
+        self._readings = readings
+        self._rank_max = k + slack - 1
 
-    def _values(self, evidence: Evidence) -> Floats:
-        return evidence.ranks.astype(np.float32)
+    def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:  # noqa: ARG002 - a stage's signature
+        """Return one verdict for each item."""
+        return _judged(self.name, self._readings, items, _ranks, self._rank_max)
 
 
-class TopP(_Support):
+class TopP:
     """Refuses a token before which the likelier ones already hold the mass p.
 
     Args:
         readings: The round's.
         p: The mass, in (0, 1).
-        slack: By what factor the tail beyond it may be smaller: 1 lets 0.95 be 0.975.
+        slack: By how much the tail beyond it may be smaller: 1 lets 0.95 be 0.975.
 
     Raises:
         ValueError: p is not in (0, 1), or the slack below 0.
@@ -80,14 +64,15 @@ class TopP(_Support):
     def __init__(self, readings: Readings, *, p: float, slack: float = 0.0) -> None:
         if not 0 < p < 1 or slack < 0:
             raise ValueError(f"p must be in (0, 1) and slack at least 0, not {p} and {slack}")
-        # Sampling keeps what lies below p exactly; sums differ in their last bits.
-        super().__init__(readings, 1 - (1 - p) / (1 + slack) + _ROUNDING)
+        self._readings = readings
+        self._mass_max = 1 - (1 - p) / (1 + slack) + _ROUNDING
 
-    def _values(self, evidence: Evidence) -> Floats:
-        return evidence.mass_above
+    def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:  # noqa: ARG002 - a stage's signature
+        """Return one verdict for each item."""
+        return _judged(self.name, self._readings, items, _mass_above, self._mass_max)
 
 
-class MinP(_Support):
+class MinP:
     """Refuses a token that is too many times less likely than the likeliest.
 
     Args:
@@ -103,10 +88,35 @@ class MinP(_Support):
     def __init__(self, readings: Readings, *, p: float = 0.01) -> None:
         if not 0 < p < 1:
             raise ValueError(f"p must be in (0, 1), not {p}")
-        super().__init__(readings, float(-np.log(p)))
+        self._readings = readings
+        self._nats_max = -math.log(p) + _ROUNDING
 
-    def _values(self, evidence: Evidence) -> Floats:
-        return evidence.peak_logprobs - evidence.logprobs
+    def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:  # noqa: ARG002 - a stage's signature
+        """Return one verdict for each item."""
+        return _judged(self.name, self._readings, items, _nats_below_peak, self._nats_max)
 
 
-_ROUNDING = 1e-5
+def _judged(
+    stage: str,
+    readings: Readings,
+    items: Sequence[Submission],
+    values: Callable[[Evidence], Floats],
+    threshold: float,
+) -> list[Verdict]:
+    return [
+        unreadable(stage, evidence)
+        or over(stage, Reason.OUTSIDE_SUPPORT, values(evidence), threshold)
+        for evidence in (reading.evidence for reading in readings.of(items))
+    ]
+
+
+def _ranks(evidence: Evidence) -> Floats:
+    return evidence.ranks.astype(np.float32)
+
+
+def _mass_above(evidence: Evidence) -> Floats:
+    return evidence.mass_above
+
+
+def _nats_below_peak(evidence: Evidence) -> Floats:
+    return evidence.peak_logprobs - evidence.logprobs

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from node.bookkeeping import ADVICE, Books
 from node.learning import NoGradient, StepReport
 from node.round import RoundReport, Spent
-from node.work import Evaluation, Trained
+from node.work import Evaluation, Finding, Trained
 
 GATE: Any = SimpleNamespace(delivered=3, admitted=2, counts=lambda: {"duplicate": 1})
 Told = list[tuple[str, dict[str, object]]]
@@ -27,6 +28,7 @@ def report(index: int, *, warning: NoGradient | None = None, right: float = 0.5)
             step=StepReport(reward_mean=1.0, warning=warning),
             policy_digest="ab",
             completions=64,
+            findings=(),
             unusable=0,
             right=right,
             same_policy=8,
@@ -86,6 +88,31 @@ def test_a_round_in_which_nothing_is_right_is_told_too(books: Books, told: Told)
 
     (fields,) = [fields for name, fields in told if name == "no_signal"]
     assert fields["why"] == "nothing_right"
+
+
+def test_what_verification_found_is_counted_by_outcome_and_told_by_author(
+    books: Books, told: Told
+) -> None:
+    one = Finding(
+        author="peer",
+        round_index=0,
+        prompt_index=1,
+        index=2,
+        outcome="refuse",
+        stage="replay",
+        reason="not_replayed",
+        value=3.0,
+        threshold=0.1,
+        detail="",
+    )
+    found = replace(report(0).trained, findings=(one, replace(one, index=3)))
+
+    enter(books, replace(report(0), trained=found))
+
+    (line,) = lines(books)
+    assert line["verified"] == {"refuse": {"not_replayed": 2}, "undecided": {}}
+    (fields,) = [fields for name, fields in told if name == "completions_questioned"]
+    assert (fields["author"], fields["completions"]) == ("peer", 2)
 
 
 def test_there_is_advice_for_every_cause() -> None:

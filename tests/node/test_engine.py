@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from node.engine import Engine
 from node.faults import ConfigFault
-from node.settings import SwarmSettings
+from node.settings import SwarmSettings, VerifySettings
 from node.work import EngineSettings
 from protocol.beacon import HashChain
 from protocol.contribution import Completion, Contribution
@@ -84,13 +85,83 @@ def test_rewards_are_computed_here_and_told_apart_by_author(settings: EngineSett
     own, theirs = (share(engine, author, 0) for author in PEERS[:2])
     silent = Completion(tokens=(engine.parameters.eos_token,), ended=True)
     mute = [replace(one, completions=(silent,) * 4) for one in theirs]
+    undefended = Engine(replace(settings, verify=VerifySettings(defence="none")))
 
-    trained = engine.train(PEERS[0], 0, [*own, *mute])
+    trained = undefended.train(PEERS[0], 0, [*own, *mute])
 
     assert trained.own_reward > 0
     assert trained.peers_reward == 0
     assert trained.completions == 16
     assert trained.same_policy == 4
+
+
+def test_a_tampered_completion_is_refused_and_not_trained_on(settings: EngineSettings) -> None:
+    """One token changed, however likely the new one: not what its public noise chooses."""
+    engine = Engine(settings)
+    own, theirs = (share(engine, author, 0) for author in PEERS[:2])
+    first = theirs[0]
+    tokens = first.completions[2].tokens
+    edited = replace(first.completions[2], tokens=(tokens[0], tokens[1] + 1, *tokens[2:]))
+    tampered = replace(first, completions=(*first.completions[:2], edited, first.completions[3]))
+
+    trained = engine.train(PEERS[0], 0, [*own, tampered, theirs[1]])
+
+    (found,) = trained.findings
+    assert (found.author, found.prompt_index, found.index) == (
+        str(PEERS[1]),
+        first.prompt_index,
+        2,
+    )
+    assert (found.outcome, found.stage, found.reason) == ("refuse", "replay", "not_replayed")
+    assert trained.completions == 16
+    assert trained.step.completions == 15
+
+
+def test_without_a_defence_it_is_trained_on(settings: EngineSettings) -> None:
+    """A defence that was never needed proves nothing."""
+    undefended = replace(settings, verify=VerifySettings(defence="none"))
+    engine = Engine(undefended)
+    (first, second) = share(engine, PEERS[1], 0)
+    slogan = replace(first.completions[0], tokens=(7, 8, 9, engine.parameters.eos_token))
+    tampered = replace(first, completions=(slogan, *first.completions[1:]))
+
+    trained = engine.train(PEERS[0], 0, [tampered, second])
+
+    assert trained.findings == ()
+    assert trained.step.completions == 8
+
+
+def test_honest_rounds_have_no_findings_and_verifying_changes_no_bit_between_peers(
+    settings: EngineSettings,
+) -> None:
+    one, other = Engine(settings), Engine(settings)
+    for round_index in range(3):
+        both = [share(one, author, round_index) for author in PEERS[:2]]
+        ordered = sorted(sum(both, ()), key=lambda each: (each.prompt_index, each.author))
+
+        trained = [
+            engine.train(me, round_index, ordered)
+            for engine, me in ((one, PEERS[0]), (other, PEERS[1]))
+        ]
+
+        assert trained[0].policy_digest == trained[1].policy_digest
+        assert trained[0].findings == trained[1].findings == ()
+
+
+@pytest.mark.parametrize(
+    ("verify", "says"),
+    [
+        ({"defence": "papper"}, "papper"),
+        ({"veto": ("reply",)}, "reply"),
+        ({"drop": ("replay",), "mask": ("replay",)}, "two actions"),
+        ({"undecided_weight": 1.5}, "undecided_weight"),
+    ],
+)
+def test_a_defence_that_does_not_exist_is_refused(
+    settings: EngineSettings, verify: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(ConfigFault, match=says):
+        Engine(replace(settings, verify=VerifySettings(**verify)))
 
 
 def test_a_policy_that_another_sampled_from_is_noticed(settings: EngineSettings) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from node.faults import DataDirFault, DiskFault
 from node.ledger import Envelope, Ledger
+from node.work import Finding
 
 
 def test_envelopes_come_back_in_the_order_they_were_written(tmp_path: Path) -> None:
@@ -43,6 +44,51 @@ def test_closed_rounds_are_remembered_until_they_are_forgotten(tmp_path: Path) -
     assert ledger.closed_rounds() == (9,)
     assert ledger.envelopes(8) == ()
     assert len(ledger.envelopes(9)) == 1
+
+
+def found(round_index: int, author: str, reason: str = "not_replayed") -> Finding:
+    return Finding(
+        author=author,
+        round_index=round_index,
+        prompt_index=5,
+        index=0,
+        outcome="refuse",
+        stage="replay",
+        reason=reason,
+        value=2.5,
+        threshold=None,
+        detail="token 3",
+    )
+
+
+def test_findings_are_asked_by_author_round_and_reason(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    one, other, third = found(1, "a"), found(1, "b", "overlong"), found(2, "a")
+    ledger.record_findings(1, [one, other])
+    ledger.record_findings(2, [third])
+
+    assert ledger.findings() == (third, one, other)
+    assert ledger.findings(author="a") == (third, one)
+    assert ledger.findings(round_index=1, reason="overlong") == (other,)
+    assert ledger.findings(count_max=1) == (third,)
+
+
+def test_a_round_that_is_trained_again_finds_the_same_once(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+
+    ledger.record_findings(1, [found(1, "a")])
+    ledger.record_findings(1, [found(1, "a")])
+
+    assert len(ledger.findings()) == 1
+
+
+def test_findings_are_forgotten_after_a_thousand_rounds(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+    ledger.record_findings(3, [found(3, "a")])
+
+    ledger.record_findings(1003, [found(1003, "a")])
+
+    assert [one.round_index for one in ledger.findings()] == [1003]
 
 
 def test_an_empty_ledger_has_signed_nothing(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from node.scoreboard import Progress, progress_line, scoreboard, show_scoreboard
+from node.scoreboard import Progress, progress_line, questioned, scoreboard, show_scoreboard
 
 
 def round_line(index: int, **more: Any) -> dict[str, Any]:
@@ -24,6 +24,8 @@ def round_line(index: int, **more: Any) -> dict[str, Any]:
         "policy_digest": "aa",
         "reward_mean": 1.25,
         "warning": None,
+        "completions": 32,
+        "verified": {"refuse": {"not_replayed": index}, "undecided": {}},
         "right": 0.5,
     } | more
 
@@ -49,6 +51,8 @@ def test_a_scoreboard_sums_up_every_node(members: list[list[dict[str, Any]]]) ->
     assert node["model_cpu_share"] == 0.9
     assert (board["published"], board["delivered"], board["delivered_share"]) == (16, 16, 1.0)
     assert board["refused"] == {"duplicate": 2}
+    assert node["completions_refused"] == {"not_replayed": 1}
+    assert questioned(board) == "not_replayed 2 of 128"
     assert board["policies"] == 1
     assert board["seconds"] == 12.3
 

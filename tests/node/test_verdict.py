@@ -23,7 +23,7 @@ def test_only_a_refusal_speaks_against_a_completion() -> None:
 @pytest.mark.parametrize("reason", Reason)
 def test_a_table_of_reasons_can_be_made_at_run_time(reason: Reason) -> None:
     assert reason == reason.value == str(reason)
-    assert Reason(reason.value) is reason
+    assert Reason[reason.name] is reason
     assert reason.meaning[0].isupper()
     assert reason.meaning.endswith(".")
     assert isinstance(reason.outcome, Outcome)

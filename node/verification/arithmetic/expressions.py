@@ -178,13 +178,14 @@ class _Parser:
     def expression(self) -> Expression:
         self._leading = self._fraction(tight=True)
         self._at, self._operands = self._first, 0
+        negative = "-" in {self._peek().text, self._peek(1).text}
         value = self._sum(0)
         return Expression(
             first=self._first,
             last=self._at - 1,
             value=value,
             decimals=self._decimals if self._operands == 1 and not self._signs else None,
-            leading=self._leading,
+            leading=None if negative else self._leading,
             signs=self._signs,
             doubtful=self._doubtful,
         )
@@ -298,6 +299,8 @@ class _Parser:
         piece = self._peek()
         if piece.kind is Kind.NUMBER:
             return self._number(piece)
+        if piece.text == "-" and glued(piece, self._peek(1)):  # "$-5"
+            return self._factor(depth + 1)
         if piece.kind is Kind.FRACTION:
             self._at += 1
             self._signs += "/"

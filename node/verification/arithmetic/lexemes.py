@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum, auto
+from enum import IntEnum, auto
 from fractions import Fraction
 
 from node.verification.arithmetic import vocabulary as words
@@ -18,7 +18,7 @@ DIGITS_MAX = 24
 """Longer numbers are not read; the longest of GSM8K has 10."""
 
 
-class Kind(Enum):
+class Kind(IntEnum):  # whose hash, asked for at each piece, is that of a number
     """What a piece of text is to arithmetic."""
 
     NUMBER = auto()
@@ -146,6 +146,8 @@ def _word(text: str, start: int, end: int) -> Lexeme:
         while end < len(text) and text[end].isalnum():
             end += 1
         return Lexeme(Kind.OPAQUE, start, end, "")
+    if not word.isalpha() and any(letter.isnumeric() for letter in word):
+        return Lexeme(Kind.OPAQUE, start, end, "")  # numerals of one character
     if word in words.EQUAL_WORDS:
         return Lexeme(Kind.EQUALS, start, end, "equals")
     if word in words.PERCENT_WORDS:

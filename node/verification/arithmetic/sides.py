@@ -145,7 +145,9 @@ def _joins(earlier: Sequence[Lexeme], spoken: Sequence[str], first: Lexeme) -> b
     """Tell whether the words between two expressions make one of them."""
     if not words.CONNECTIVES.isdisjoint(spoken):
         return False
-    if spoken[0] == "of" or first.kind is Kind.OPEN or not words.COMPARING.isdisjoint(spoken):
+    if spoken[0] == "of" and words.DETERMINERS.issuperset(spoken[1:]):
+        return True
+    if first.kind is Kind.OPEN or not words.COMPARING.isdisjoint(spoken):
         return True
     computes = any(one.text in words.COMPUTING for one in earlier)
     return computes and not words.JOINING.isdisjoint(spoken)

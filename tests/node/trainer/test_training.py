@@ -350,3 +350,65 @@ def test_another_reference_policy_than_the_runs_is_refused(make_bigram: MakePoli
 def test_the_trainers_own_key_is_refused_to_callers(make_bigram: MakePolicy) -> None:
     with pytest.raises(ValueError, match="trainer"):
         Trainer(make_bigram(), SETTINGS, seed=7).snapshot(0, {"trainer": {}})
+
+
+def test_tokens_without_credit_are_not_learnt(
+    make_bigram: MakePolicy, make_groups: MakeGroups
+) -> None:
+    """What is masked stays as likely as it was, however much its completion is praised."""
+    (group,) = make_groups(5, count=1, size=2)
+    good = replace(group.rollouts[0], completion_tokens=(1, 2, 3), reward=1.0)
+    bad = replace(group.rollouts[1], completion_tokens=(4, 5, 6), reward=0.0)
+    masked = replace(good, credit=(True, False, True))
+    before = weights(Trainer(make_bigram(), SETTINGS, seed=0))
+
+    trainer = Trainer(make_bigram(), SETTINGS, seed=0)
+    report = trainer.step([Group(0, (masked, bad))], round_index=0)
+
+    moved = weights(trainer) != before
+    assert not moved[1].any()  # the row that predicts token 2 after token 1
+    assert moved[2].any()
+    assert report.tokens_trained == 5
+
+
+@pytest.mark.parametrize("weight", [0.0, 0.5])
+def test_a_weight_scales_what_a_completion_teaches(
+    make_bigram: MakePolicy, make_groups: MakeGroups, weight: float
+) -> None:
+    settings = replace(SETTINGS, minibatches=1, grad_clip_norm=math.inf)
+    (group,) = make_groups(5, count=1, size=4)
+    lighter = Group(0, tuple(replace(one, weight=weight) for one in group.rollouts))
+
+    whole = Trainer(make_bigram(), settings, seed=0).step([group], round_index=0)
+    part = Trainer(make_bigram(), settings, seed=0).step([lighter], round_index=0)
+
+    assert part.grad_norm == pytest.approx(weight * whole.grad_norm)
+
+
+def test_log_probabilities_that_are_known_already_are_not_read_again(
+    make_bigram: MakePolicy, make_groups: MakeGroups
+) -> None:
+    """Verification has read them; the step is the same, and saves a pass."""
+    groups = make_groups(5, count=3)
+    known, read = make_bigram(), make_bigram()
+    told = [
+        Group(
+            group.prompt_index,
+            tuple(
+                replace(
+                    one,
+                    old_logprobs=tuple(
+                        known.logprobs([one.prompt_tokens], [one.completion_tokens])[0].tolist()
+                    ),
+                )
+                for one in group.rollouts
+            ),
+        )
+        for group in groups
+    ]
+
+    first, second = (Trainer(policy, SETTINGS, seed=0) for policy in (known, read))
+    report = first.step(told, round_index=0)
+
+    assert report.loss == pytest.approx(second.step(groups, round_index=0).loss, abs=1e-6)
+    assert torch.allclose(weights(first), weights(second), atol=1e-6)

@@ -3,13 +3,10 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from node.verdict import Reason
 from node.verification import Copies, Submission, explained_below, explained_by_likelihood
 from node.verification.copies import PROMPTS_MAX, TEXTS_MAX
-from node.verification.shingles import likeness, shingles
 
 Make = Callable[..., Submission]
 LONG = "one two three four five six seven eight nine ten"
@@ -172,22 +169,3 @@ def test_a_near_copy_of_one_s_own_is_refused_where_asked_for(submission: Make) -
     ]
     assert verdicts[1].value == pytest.approx(6 / 7)
     assert verdicts[1].threshold == 0.8
-
-
-def test_likeness_counts_shared_runs() -> None:
-    assert likeness(shingles(LONG), shingles(LONG)) == 1.0
-    assert likeness(shingles(LONG), shingles(LONG.upper())) == 1.0
-    assert likeness(shingles(LONG), shingles("nothing of it")) == 0.0
-    assert likeness(shingles(""), shingles("")) == 1.0
-
-
-def test_a_huge_text_is_cut_before_it_is_compared() -> None:
-    assert len(shingles(" ".join(map(str, range(50_000))))) <= 4096
-
-
-@given(one=st.text(max_size=60), other=st.text(max_size=60))
-def test_likeness_is_a_share_and_has_no_order(one: str, other: str) -> None:
-    alike = likeness(shingles(one), shingles(other))
-
-    assert 0.0 <= alike <= 1.0
-    assert alike == likeness(shingles(other), shingles(one))

@@ -20,6 +20,7 @@ from node.verification import (
     Length,
     Pipeline,
     RefusalSettings,
+    Stage,
     Submission,
     explained_by_likelihood,
     what_teaches,
@@ -174,7 +175,7 @@ def test_the_static_pipeline_leaves_an_honest_round_nearly_whole(
     honest: Sequence[Submission], form: Form, copies: Copies
 ) -> None:
     settings = RefusalSettings(actions={"equations": Action.VETO, "length": Action.VETO})
-    stages = [Completeness(EACH), form, copies, EquationAudit(), Length()]
+    stages: list[Stage] = [Completeness(EACH), form, copies, EquationAudit(), Length()]
 
     judged: Sequence[Judged] = Pipeline(stages, me="0", settings=settings).judge(honest)
     taught = what_teaches(judged, settings)

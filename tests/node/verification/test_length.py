@@ -126,4 +126,4 @@ def test_a_hostile_quarter_of_the_others_does_not_move_the_limit(written: Writte
 )
 def test_settings_out_of_range_are_named(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
-        LengthSettings(**{name: value})
+        LengthSettings(**{name: value})  # type: ignore[arg-type]  # one of several types

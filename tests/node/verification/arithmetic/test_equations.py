@@ -31,7 +31,8 @@ RIGHT = [
     "100 - 40 = 60 percent", "$184/92% = $2", "1,000 + 2,500 = 3,500", "$1,234.50 × 2 = $2,469",
     "1 000 000 + 500 000 = 1 500 000", "10 / 1/2 = 20", "48 / 2 / 3 = 8",
     # Money and units.
-    "$5 * 3 = $15", "$2 - $5 = $-3", "$2 - $5 = -$3", "5$ * 3 = 15$", "€2.50 + €2.50 = €5", "-$5 + $8 = $3", "$1 / 2 = 50 cents",
+    "$5 * 3 = $15", "$2 - $5 = $-3", "$2 - $5 = -$3", "5$ * 3 = 15$", "€2.50 + €2.50 = €5",
+    "-$5 + $8 = $3", "$1 / 2 = 50 cents",
     "$2.50 - $2.24 = 26 cents", "3 apples + 2 apples = 5 apples", "2 hours * 3 = 6",
     "$5/hour * 3 hours = $15", "60 oz / 6 oz per bottle = 10 bottles", "5 m² + 3 m² = 8 m²",
     "5 lbs. + 3 lbs. = 8 lbs.", "8 / 2 hours = 4 miles/hour", "9 g + 3 g = 12 g",
@@ -62,11 +63,12 @@ WRONG = [
     "**2 + 2 = 5**", r"\(2 \times 2 = 5\)", r"\frac{48}{2} = 25", "2 + 2\n= 5", "2 + 2 = = 5",
     "2 + 2 = 5!", "2 + 2 = 5, as we know", "2 + 2 = 5 - as we know", "2 + 2 = 5 (as we know)",
     "so 2 + 2 = 5 because it is", "he saw 7 birds, and 2 + 2 = 5", "the 3 of them know 2 + 2 = 5",
-    "$2 - $5 = $3", "$2 - $5 = $-2", "2 + 2 =\N{ZERO WIDTH SPACE} 5", "2\N{ZERO WIDTH SPACE} + 2 = 5",
+    "$2 - $5 = $3", "$2 - $5 = $-2", "2 + 2 =\N{ZERO WIDTH SPACE} 5",
+    "2\N{ZERO WIDTH SPACE} + 2 = 5",
     "2 + 2 = \N{RIGHT-TO-LEFT OVERRIDE}5", "2 +\x002 = 5", "2 + 2 = 5.0", "2 + 2 = 5/1",
     "2 + 3 * 4 = 20", "(2 + 3) * 4 = 14", "2(3 + 4) = 10", "2^3 = 6", "10² = 20", "2.4 + 2.4 = 5",
     "10/3 = 3.34", "20/3 = 6.68", "50 / 3 = 18", "50 / 5 = 9", "20% of 50 = 1000", "½ + ½ = 2",
-    "2 1/2 + 1/2 = 4", "1,000 + 2,500 = 3,501", 
+    "2 1/2 + 1/2 = 4", "1,000 + 2,500 = 3,501",
     "$1 / 2 = 60 cents", "2 hours = 130 minutes", "2 million + 3 million = 6 million",
     "4 * 6 = 3 dozen", "5 - -3 = 2", "-3 + 5 = -2", "100 - 10 - 5 = 95", "7 * 60 = 421 + 23",
 ]  # fmt: skip
@@ -98,8 +100,10 @@ def test_what_may_mean_something_else_is_held_against_nobody(text: str) -> None:
 
 NAMING = [
     "x = 12", "total = 12", "Total cost of 5 apples = 10", "1 hour = 60 km", "2x + 3 = 7",
-    "4(x + 5) = 4x + 20", "5A/5 = 20", "2S = 40", "1/4 * S = $20", "If 2/3 of the tank equals 16 gallons",
-    "Since 3/8 is equal to $375", "1/2 a cup = 4 ounces", "75 = 98 - least score", "=", "= 5", "5 =",
+    "4(x + 5) = 4x + 20", "5A/5 = 20", "2S = 40", "1/4 * S = $20",
+    "If 2/3 of the tank equals 16 gallons",
+    "Since 3/8 is equal to $375", "1/2 a cup = 4 ounces", "75 = 98 - least score", "=", "= 5",
+    "5 =",
     "2 + 2 = five", "n - 1 = 5", ".1(Number of minutes) = 3",
 ]  # fmt: skip
 
@@ -136,7 +140,7 @@ def test_the_paper_s_poisoned_equation_is_found_among_right_ones() -> None:
 
     assert [one.truth for one in found] == [Truth.WRONG, Truth.RIGHT]
     assert text[found[0].start : found[0].end] == "2×$2=$5"
-    assert (found[0].expected, found[0].written) == (4, 5)
+    assert [found[0].expected, found[0].written] == [4, 5]
 
 
 def test_places_and_numbers_are_those_of_the_text() -> None:

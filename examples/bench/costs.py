@@ -1,0 +1,114 @@
+"""What verifying costs beside writing: the second half of `verification.py`."""
+
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from receiving import NOBODY, form_of, submissions
+from tampering import GROUP, SWARM, Case, Workshop, honest
+
+from node.policy import SampleRequest
+from node.verification import (
+    Completeness,
+    Copies,
+    EquationAudit,
+    Length,
+    Pipeline,
+    RefusalSettings,
+    Stage,
+    Submission,
+    explained_by_likelihood,
+)
+from node.verification.accumulation import Accumulation
+from node.verification.readings import Readings
+from node.verification.replay import Replay
+
+BATCHES = (1, 16, 128)
+
+
+def costs(shop: Workshop, *, repeats: int) -> dict[str, Any]:
+    """Return CPU seconds of writing, reading and verifying, by batch, and of the worst case."""
+    cases = honest(shop.policy, shop.task, shop.sampling, count=max(BATCHES), seed=77)
+    return {
+        "batches": [_at(shop, cases[:batch], batch, repeats) for batch in BATCHES],
+        "largest": _largest(shop, cases, repeats),
+    }
+
+
+def _at(shop: Workshop, cases: Sequence[Case], batch: int, repeats: int) -> dict[str, Any]:
+    """Alternate writing, reading and verifying the same completions; compare medians."""
+    items = submissions(shop, cases)
+    requests = [SampleRequest(prompt_tokens=case.prompt_tokens, key=case.key) for case in cases]
+    spent: dict[str, list[float]] = {"write": [], "read": [], "verify": [], "audit": []}
+    for _ in range(repeats * (1 if batch == max(BATCHES) else 3)):
+        spent["write"].append(_cpu_s(lambda: shop.write(requests)))
+        spent["read"].append(_cpu_s(lambda: _read(shop, items)))
+        spent["verify"].append(_verify_s(shop, items))
+        spent["audit"].append(_cpu_s(lambda: EquationAudit().judge(items, own=())))
+    medians = {name: statistics.median(seconds[1:]) for name, seconds in spent.items()}
+    extra = medians["verify"] - medians["read"]
+    return {
+        "batch": batch,
+        "tokens": sum(len(case.tokens) for case in cases),
+        "written_per_s": round(len(cases) / medians["write"], 1),
+        "verified_per_s": round(len(cases) / medians["verify"], 1),
+        "extra_share": round(extra / medians["write"], 4),
+        "extra_share_with_audit": round((extra + medians["audit"]) / medians["write"], 4),
+        "cpu_ms": {name: round(1000 * seconds, 3) for name, seconds in medians.items()},
+    }
+
+
+def _largest(shop: Workshop, cases: Sequence[Case], repeats: int) -> dict[str, Any]:
+    """Verify a contribution of one group whose completions are as long as is allowed."""
+    limit = shop.sampling.tokens_max
+    grown = [_repeated(case, limit) for case in cases[:GROUP]]
+    items = submissions(shop, grown)
+    seconds = [_verify_s(shop, items) for _ in range(repeats + 1)]
+    return {"completions": GROUP, "tokens": limit * GROUP, "cpu_ms": 1000 * max(seconds[1:])}
+
+
+def _repeated(case: Case, limit: int) -> Case:
+    """Fill a completion up to the limit with unlikely text, in which every place is a choice."""
+    words = case.tokens[:-1] * limit
+    return Case(
+        case.prompt, case.prompt_tokens, 0, case.round_index, case.index, words[:limit], case.base
+    )
+
+
+def _read(shop: Workshop, items: Sequence[Submission]) -> None:
+    """Make the pass that training needs anyway."""
+    with torch.inference_mode():
+        shop.policy.logprobs(
+            [item.prompt_tokens for item in items], [item.tokens for item in items]
+        )
+
+
+def _verify_s(shop: Workshop, items: Sequence[Submission]) -> float:
+    """Return the CPU time of judging authors with equal weights, by stages that saw nothing yet.
+
+    The equation audit is apart: what it would flag of them, they wrote by themselves.
+    """
+    readings = Readings(shop.policy, shop.sampling, swarm=SWARM)
+    stages: list[Stage] = [
+        Completeness(2),
+        form_of(shop),
+        Copies(explains=explained_by_likelihood(readings.logprob)),
+        Length(),
+        Accumulation(readings),
+        Replay(readings),
+    ]
+    pipeline = Pipeline(stages, me=NOBODY, settings=RefusalSettings())
+
+    def judge() -> None:
+        readings.of(items)
+        pipeline.judge(items)
+
+    return _cpu_s(judge)
+
+
+def _cpu_s(call: Callable[[], object]) -> float:
+    start = time.process_time()
+    call()
+    return time.process_time() - start

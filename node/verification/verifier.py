@@ -1,0 +1,123 @@
+"""A round's completions in, what was found and what may teach out.
+
+It puts the readings, the defence's stages and the refusals together; it rewards nothing and
+trains nothing.
+"""
+
+from collections.abc import Sequence
+
+from node.faults import ConfigFault
+from node.policy import CausalPolicy, SamplingParameters
+from node.settings import VerifySettings, nearest
+from node.verification.defences import Defence, Ground, pipeline_of
+from node.verification.form import FormSettings
+from node.verification.pipeline import Pipeline
+from node.verification.readings import Readings
+from node.verification.refusals import Action, RefusalSettings, Taught, what_teaches
+from node.verification.submission import Judged, Submission
+
+
+class Verifier:
+    """One node's defence, with what it remembers from round to round.
+
+    Args:
+        policy: This node's; its weights may change between rounds.
+        sampling: The swarm's.
+        form: What a completion may be.
+        settings: Which defence, and what its refusals do.
+        swarm: The digest of the swarm's parameters, from which noise is derived.
+
+    Raises:
+        ConfigFault: The settings name a defence or a stage that does not exist.
+    """
+
+    def __init__(
+        self,
+        policy: CausalPolicy,
+        sampling: SamplingParameters,
+        *,
+        form: FormSettings,
+        settings: VerifySettings,
+        swarm: bytes,
+    ) -> None:
+        self._policy = policy
+        self._form = form
+        self._settings = settings
+        self._defence = defence_named(settings.defence)
+        self.readings = Readings(policy, sampling, swarm=swarm)
+        self._built: dict[str, tuple[Pipeline, RefusalSettings]] = {}
+        self._of("")
+
+    def verify(
+        self, me: str, items: Sequence[Submission]
+    ) -> tuple[tuple[Judged, ...], tuple[Taught, ...]]:
+        """Judge a round's completions with the weights as they are now.
+
+        Args:
+            me: This node (base58); its own completions are not judged.
+            items: In the canonical order.
+
+        Returns:
+            Each completion with what was said of it, and what of them may teach.
+        """
+        pipeline, refusals = self._of(me)
+        self.readings.open()
+        if self._defence is not Defence.NONE:
+            # All at once and in the canonical order, so that equal nodes see equal last bits.
+            self.readings.of(items)
+        judged = pipeline.judge(items)
+        return judged, what_teaches(judged, refusals, decode=self._policy.decode)
+
+    def close(self) -> None:
+        """End a round: call it before the weights change, so that they can be remembered."""
+        self.readings.close()
+
+    def _of(self, me: str) -> tuple[Pipeline, RefusalSettings]:
+        if me not in self._built:
+            ground = Ground(
+                me=me,
+                readings=self.readings,
+                form=self._form,
+                decode=self._policy.decode,
+                requires_kin=self._settings.requires_kin,
+            )
+            weight = self._settings.undecided_weight
+            try:
+                self._built[me] = pipeline_of(
+                    self._defence,
+                    ground,
+                    actions=actions_of(self._settings),
+                    undecided_weight=weight,
+                )
+            except ValueError as error:
+                fix = "Name stages of that defence, and a weight from 0 to 1."
+                raise ConfigFault(f"[verify] {error}.", fix=fix) from error
+        return self._built[me]
+
+
+def defence_named(name: str) -> Defence:
+    """Return the defence of a name.
+
+    Raises:
+        ConfigFault: There is none; the nearest is named.
+    """
+    named = {one.value: one for one in Defence}
+    if name not in named:
+        fix = nearest(name, list(named))
+        raise ConfigFault(f"[verify] defence = {name!r} is unknown.", fix=fix)
+    return named[name]
+
+
+def actions_of(settings: VerifySettings) -> dict[str, Action]:
+    """Return what an operator wants refusals to do, by stage.
+
+    Raises:
+        ValueError: A stage is named twice.
+    """
+    found: dict[str, Action] = {}
+    for action in Action:
+        for stage in getattr(settings, action.value):
+            if stage in found:
+                raise ValueError(f"the stage {stage!r} has two actions")
+            found[stage] = action
+    return found
