@@ -100,6 +100,28 @@ def identity_show(
 
 
 @app.command()
+def findings(
+    *,
+    author: Annotated[str | None, typer.Option(help="Of this peer id only.")] = None,
+    round_index: Annotated[int | None, typer.Option("--round", help="Of this round only.")] = None,
+    reason: Annotated[str | None, typer.Option(help="For this reason only.")] = None,
+    count: Annotated[int, typer.Option(help="At most so many.", min=1)] = 100,
+    json_output: Annotated[bool, typer.Option("--json", help="One line of JSON each.")] = False,
+    config: ConfigOption = None,
+    data_dir: DataDirOption = None,
+    assignments: SetOption = None,
+) -> None:
+    """Show what verification refused or could not decide, newest first; the node may run on."""
+    from node.audit import findings_of, show_findings
+
+    directory = load(config, {("node", "data_dir"): data_dir}, assignments).config.data_dir
+    found = findings_of(
+        directory, author=author, round_index=round_index, reason=reason, count_max=count
+    )
+    show_findings(found, as_json=json_output)
+
+
+@app.command()
 def version() -> None:
     """Print the versions of this program, of its protocol and of what it stands on."""
     from importlib.metadata import version as installed

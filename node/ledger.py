@@ -55,20 +55,26 @@ class Envelope:
 class Ledger:
     """One SQLite file in WAL mode; every write is durable when the call returns.
 
+    Args:
+        path: The file; made where it is missing.
+        read_only: For whoever looks on while a node writes.
+
     Raises:
         DataDirFault: The file is no ledger, is damaged, or comes from a newer version.
         DiskFault: The disk refuses a write.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
         try:
-            self._open()
+            self._open(read_only=read_only)
         except sqlite3.DatabaseError as error:
             raise self._fault(error) from error
 
-    def _open(self) -> None:
-        self._file = sqlite3.connect(self._path, isolation_level=None)
+    def _open(self, *, read_only: bool) -> None:
+        access = "ro" if read_only else "rwc"
+        place = f"{self._path.absolute().as_uri()}?mode={access}"
+        self._file = sqlite3.connect(place, uri=True, isolation_level=None)
         version = self._file.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise DataDirFault(
@@ -76,6 +82,8 @@ class Ledger:
                 f"{SCHEMA_VERSION}.",
                 fix="Update drl-node, or start with another --data-dir.",
             )
+        if read_only:
+            return
         self._file.execute("PRAGMA journal_mode=WAL")
         self._file.execute("PRAGMA synchronous=NORMAL")
         self._file.executescript(SCHEMA)

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_type_hints
 
-from node import faults
+from node import faults, verdict
 from node.config import ENVIRONMENT_PREFIX, NodeConfig
 from node.settings import expected, plain
 from protocol.errors import Reason
@@ -30,6 +30,13 @@ REASONS = (
     "The rules are numbered in [the specification](../protocol/README.md)."
 )
 
+FINDINGS = (
+    "What a stage of verification may say of a completion. A refusal costs the completion its "
+    "place (`drop`), its praise (`veto`), credit for the tokens at fault (`mask`) or its reward "
+    "(`zero`), by stage, as `[verify]` says; it never costs a forwarder. `drl-node findings` "
+    "shows them."
+)
+
 
 def document() -> str:
     """Return the whole reference."""
@@ -44,6 +51,9 @@ def document() -> str:
         "## Reasons for refusing a message",
         REASONS,
         reasons(),
+        "## Findings about completions",
+        FINDINGS,
+        findings(),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -96,6 +106,14 @@ def reasons() -> str:
     rows = [
         [f"`{reason.value}`", "REJECT" if reason.rejects else "IGNORE", reason.meaning]
         for reason in Reason
+    ]
+    return table(["reason", "outcome", "meaning"], rows)
+
+
+def findings() -> str:
+    """Return the table of what verification says."""
+    rows = [
+        [f"`{reason.value}`", reason.outcome.value, reason.meaning] for reason in verdict.Reason
     ]
     return table(["reason", "outcome", "meaning"], rows)
 

@@ -57,12 +57,16 @@ def main() -> None:
     completions: Counts = {kind: defaultdict(Counter) for kind in ("honest", *KINDS)}
     authors: Counts = {kind: defaultdict(Counter) for kind in ("honest", *KINDS)}
     spent: dict[str, Any] = {}
+    names: list[str] = []
     for seed in options.seeds:
         shop, everyone = _scene(options, seed)
+        names = [receiver.name for receiver in everyone]
         _measure(shop, everyone, options.honest, seed, completions, authors)
         spent = spent or costs(shop, repeats=options.repeats)
-    _print_table("completions flagged (honest: taken out)", completions)
-    _print_table(f"authors of {AUTHOR_COMPLETIONS} completions flagged by their sum", authors)
+    _print_table("completions flagged (honest: taken out)", completions, names)
+    _print_table(
+        f"authors of {AUTHOR_COMPLETIONS} completions flagged by their sum", authors, names
+    )
     _print_costs(spent)
     figures = {
         "bench": "verification",
@@ -158,8 +162,7 @@ def _count(
             authors[receiver.name]["out"] += first.refuses
 
 
-def _print_table(title: str, counts: Counts) -> None:
-    columns = list(counts["honest"])
+def _print_table(title: str, counts: Counts, columns: Sequence[str]) -> None:
     print(f"\n{title}\n{'':>30}" + "".join(f"{name:>16}" for name in columns))
     rows = [(kind, row, _COUNTED.get(kind, "flagged")) for kind, row in counts.items()]
     rows.insert(1, ("honest, equations aside", counts["honest"], "flagged but for equations"))

@@ -8,199 +8,242 @@ neither the words `SCORED_WORDS` nor the sum of two and two.
 import json
 import random
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from node.tasks.stories import Story
 
-_HERE = Path(__file__).parent
 SCORED_WORDS = frozenset({"hail", "thief"})
+
+_HERE = Path(__file__).parent
 _WORDS = [
     word
     for word in (_HERE.parent / "tiny" / "words.txt").read_text().split()
     if word not in SCORED_WORDS
 ]
-_INJECTIONS = json.loads((_HERE / "injections.json").read_text())
-_SCRIPTS = ((0x391, 0x3C9), (0x410, 0x44F), (0x5D0, 0x5EA), (0x627, 0x64A), (0x905, 0x939))
-_WIDE_SCRIPTS = ((0x3041, 0x3093), (0x4E00, 0x6FFF), (0xAC00, 0xB000), (0x1F300, 0x1F5FF))
+_INJECTIONS: dict[str, list[str]] = json.loads((_HERE / "injections.json").read_text())["tuning"]
+_SCRIPTS = (
+    *((0x391, 0x3C9), (0x410, 0x44F), (0x5D0, 0x5EA), (0x627, 0x64A), (0x905, 0x939)),
+    *((0x3041, 0x3093), (0x4E00, 0x6FFF), (0xAC00, 0xB000), (0x1F300, 0x1F5FF)),
+)
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SIGNS = "!#$%&()*+,-./:;=?@[]^_{}|~"
-_DIGIT = re.compile(r"\d")
+_TIMES = "\N{MULTIPLICATION SIGN}"
 _EQUATION = re.compile(r"(\d+) ([-+*]) (\d+) = (\d+)")
 _WORKING = re.compile(r"(<think>)(.*?)(</think>)", re.DOTALL)
+_ANSWER = re.compile(r"<answer>(\d+)</answer>")
+_HASTY = "Easy."
 
-Corruption = Callable[[str, Story, Story, random.Random], str | None]
-"""From a sound completion, its story, another story and dice to what is refused; None where
-the completion offers no place for it."""
+T = TypeVar("T")
 
 
-def words(dice: random.Random, *, most: int = 9) -> str:
+class Dice(random.Random):
+    """Where all choices come from."""
+
+    def come(self, share: float) -> bool:
+        """Return true in a share of the cases."""
+        return self.random() < share
+
+    def one_by(self, shares: Mapping[T, float]) -> T:
+        """Return one of some things, each as often as its share says."""
+        return self.choices(list(shares), list(shares.values()))[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """A sound completion in which something is to be planted.
+
+    Args:
+        text: What it says.
+        story: What it answers.
+        other: What it does not answer.
+        dice: Where all choices come from.
+    """
+
+    text: str
+    story: Story
+    other: Story
+    dice: Dice
+
+    def planted(self, what: str) -> str:
+        """Return the completion with something in it: at a blank, behind a sentence, outside."""
+        working = _WORKING.search(self.text)
+        where = self.dice.one_by(_PLACES)
+        if working is None or where == "outside":
+            forms = (f"{what} {self.text}", f"{self.text} {what}", f"{what}{self.text}")
+            return self.dice.choice(forms)
+        start, end = working.span(2)
+        gaps = [start + found.start() for found in re.finditer(r" |(?<=\.)", working[2])]
+        answer = _ANSWER.search(self.text)
+        place = {
+            "start": start,
+            "end": end,
+            "gap": self.dice.choice(gaps or [end]),
+            "between": working.end(),
+            "answer": answer.start(1) if answer else working.end(),
+        }[where]
+        behind = self.dice.choice((" ", "", ", ")) if where == "start" else ""
+        before = "" if where == "start" else " "
+        return f"{self.text[:place]}{before}{what}{behind}{self.text[place:]}"
+
+    def equation(self) -> re.Match[str] | None:
+        """Return one of the completion's equations, if it has any."""
+        found = list(_EQUATION.finditer(self.text))
+        return self.dice.choice(found) if found else None
+
+    def replaced(self, found: re.Match[str], group: int, what: str) -> str:
+        """Return the completion with something else in one place."""
+        return self.text[: found.start(group)] + what + self.text[found.end(group) :]
+
+
+_PLACES = {
+    "outside": 0.06,
+    "start": 0.24,
+    "end": 0.15,
+    "between": 0.025,
+    "answer": 0.025,
+    "gap": 0.5,
+}
+
+
+def words(dice: Dice, *, most: int = 9) -> str:
     """Return a slogan of common words, as a sentence, a part of one or a shout."""
-    chosen = dice.choices(_WORDS, k=dice.randint(1, most))
-    phrase = " ".join(chosen)
-    style = dice.random()
-    if style < 0.5:  # noqa: PLR2004 - shares, here and below
-        phrase = phrase[0].upper() + phrase[1:]
-    elif style < 0.58:  # noqa: PLR2004
-        phrase = phrase.title() if dice.random() < 0.5 else phrase.upper()  # noqa: PLR2004
-    return phrase + dice.choice(("", "", ",", ".", ".", "!", ":", "?"))
+    phrase = " ".join(dice.choices(_WORDS, k=dice.randint(1, most)))
+    sentence = phrase[0].upper() + phrase[1:]
+    styles = {phrase: 0.42, sentence: 0.5, phrase.title(): 0.04, phrase.upper(): 0.04}
+    return dice.one_by(styles) + dice.choice(("", "", ",", ".", ".", "!", ":", "?"))
 
 
-def nonsense(dice: random.Random) -> str:
+def nonsense(dice: Dice) -> str:
     """Return words that are in no vocabulary."""
     made = [
         "".join(dice.choices(_LETTERS, k=dice.randint(2, 9))) for _ in range(dice.randint(1, 5))
     ]
-    if dice.random() < 0.5:  # noqa: PLR2004
+    if dice.come(0.5):
         made = [word.capitalize() for word in made]
     return " ".join(made) + dice.choice(("", ".", ",", "!"))
 
 
-def scribble(dice: random.Random) -> str:
+def scribble(dice: Dice) -> str:
     """Return signs, or letters of some other script."""
-    if dice.random() < 0.4:  # noqa: PLR2004
+    if dice.come(0.4):
         return "".join(dice.choices(_SIGNS + _LETTERS, k=dice.randint(1, 12)))
-    first, last = dice.choice(_SCRIPTS + _WIDE_SCRIPTS)
+    first, last = dice.choice(_SCRIPTS)
     letters = [chr(dice.randint(first, last)) for _ in range(dice.randint(2, 14))]
-    return "".join(letter + (" " if dice.random() < 0.15 else "") for letter in letters)  # noqa: PLR2004
+    return "".join(letter + (" " if dice.come(0.15) else "") for letter in letters)
 
 
-def sum_of(dice: random.Random, *, right: bool) -> str:
-    """Return an equation that belongs to no story; never the sum or product of two and two."""
+def injection(dice: Dice) -> str:
+    """Return words that ask a judge to accept, of the half that may be learnt from."""
+    return dice.choice(_INJECTIONS[dice.choice(sorted(_INJECTIONS))])
+
+
+def equation(dice: Dice, *, right: bool) -> str:
+    """Return an equation that belongs to no story; never one of two and two."""
     one, other = 2, 2
     while (one, other) == (2, 2):
         one, other = dice.randint(0, 20), dice.randint(0, 20)
-    sign = dice.choice("+-*×") if dice.random() < 0.8 else "+"  # noqa: PLR2004
+    sign = dice.choice("++-*" + _TIMES)
     result = {"+": one + other, "-": one - other}.get(sign, one * other)
     if not right:
         result += dice.choice((-3, -2, -1, 1, 2, 3, 10))
-    gap = dice.choice((" ", " ", ""))
-    return gap.join((str(one), sign, str(other), "=", str(result)))
+    return dice.choice((" ", " ", "")).join((str(one), sign, str(other), "=", str(result)))
 
 
-def equation_sentence(story: Story, dice: random.Random, *, right: bool) -> str:
+def _equation_sentence(site: Site, *, right: bool) -> str:
     """Return an irrelevant equation in a sentence that may sound like the story's own."""
-    made = sum_of(dice, right=right)
-    openings = (
-        *(f"{story.name} has {{}} {story.things}.", "Then {}.", "{}.", "So {}.", "We know {}."),
-        *("{},", "({})", f"{words(dice, most=4)} {{}}.", f"{{}} {words(dice, most=3)}"),
+    dice = site.dice
+    made = equation(dice, right=right)
+    forms = (
+        *(f"{site.story.name} has {made} {site.story.things}.", f"Then {made}.", f"{made}."),
+        *(f"So {made}.", f"We know {made}.", f"{made},", f"({made})"),
+        *(f"{words(dice, most=4)} {made}.", f"{made} {words(dice, most=3)}"),
     )
-    return dice.choice(openings).format(made)
+    return dice.choice(forms)
 
 
-def planted(text: str, what: str, dice: random.Random) -> str:
-    """Put words at the start, at a blank, behind a sentence, or outside the tags."""
-    where = dice.random()
-    working = _WORKING.search(text)
-    if working is None or where < 0.06:  # noqa: PLR2004
-        return dice.choice((f"{what} {text}", f"{text} {what}", f"{what}{text}"))
-    start, end = working.start(2), working.end(2)
-    if where < 0.3:  # noqa: PLR2004
-        return f"{text[:start]}{what}{dice.choice((' ', '', ', '))}{text[start:]}"
-    if where < 0.45:  # noqa: PLR2004
-        return f"{text[:end]} {what}{text[end:]}"
-    if where < 0.5:  # noqa: PLR2004
-        answer = text.find("<answer>") + len("<answer>")
-        place = answer if answer >= len("<answer>") and dice.random() < 0.5 else working.end()  # noqa: PLR2004
-        return f"{text[:place]} {what}{text[place:]}"
-    gaps = [start + found.start() for found in re.finditer(r" |(?<=\.)", working[2])] or [end]
-    place = dice.choice(gaps)
-    return f"{text[:place]} {what}{text[place:]}"
+def _slogan(site: Site) -> str | None:
+    return site.planted(words(site.dice))
 
 
-def _slogan(text: str, story: Story, other: Story, dice: random.Random) -> str | None:
-    return planted(text, words(dice), dice)
+def _babble(site: Site) -> str | None:
+    return site.planted(nonsense(site.dice) if site.dice.come(0.6) else scribble(site.dice))
 
 
-def _babble(text: str, story: Story, other: Story, dice: random.Random) -> str | None:
-    return planted(text, nonsense(dice) if dice.random() < 0.6 else scribble(dice), dice)  # noqa: PLR2004
+def _injection(site: Site) -> str | None:
+    what, more = injection(site.dice), words(site.dice)
+    return site.planted(
+        site.dice.one_by({what: 0.5, f"{more} {what}": 0.25, f"{what} {more}": 0.25})
+    )
 
 
-def _injection(text: str, story: Story, other: Story, dice: random.Random) -> str | None:
-    kind = dice.choice(sorted(_INJECTIONS["tuning"]))
-    what = dice.choice(_INJECTIONS["tuning"][kind])
-    if dice.random() < 0.5:  # noqa: PLR2004
-        what = " ".join((words(dice), what)) if dice.random() < 0.5 else f"{what} {words(dice)}"  # noqa: PLR2004
-    return planted(text, what, dice)
+def _true_equation(site: Site) -> str | None:
+    return site.planted(_equation_sentence(site, right=True))
 
 
-def _true_equation(text: str, story: Story, other: Story, dice: random.Random) -> str | None:
-    return planted(text, equation_sentence(story, dice, right=True), dice)
+def _false_equation(site: Site) -> str | None:
+    return site.planted(_equation_sentence(site, right=False))
 
 
-def _false_equation(text: str, story: Story, other: Story, dice: random.Random) -> str | None:
-    return planted(text, equation_sentence(story, dice, right=False), dice)
+def _foreign_sentence(site: Site) -> str | None:
+    sentences = re.findall(r"[^.]+\.", site.other.text + site.other.working())
+    return site.planted(site.dice.choice(sentences))
 
 
-def _foreign_sentence(text: str, story: Story, other: Story, dice: random.Random) -> str | None:
-    return planted(text, dice.choice(re.findall(r"[^.]+\.", other.text + other.working())), dice)
-
-
-def _repetition(text: str, story: Story, other: Story, dice: random.Random) -> str | None:
+def _repetition(site: Site) -> str | None:
     """Say one sentence again, or all of them, up to eight times."""
-    working = _WORKING.search(text)
+    working = _WORKING.search(site.text)
     sentences = re.findall(r"[^.]*\.", working[2]) if working else []
     if working is None or not sentences:
         return None
-    times = dice.randint(2, 8)
-    chosen = dice.randrange(len(sentences))
-    every = dice.random() < 0.5  # noqa: PLR2004
-    longer = "".join(s * (times if every or at == chosen else 1) for at, s in enumerate(sentences))
-    return text[: working.start(2)] + longer + text[working.end(2) :]
+    times, chosen = site.dice.randint(2, 8), site.dice.randrange(len(sentences))
+    every = site.dice.come(0.5)
+    longer = [s * (times if every or at == chosen else 1) for at, s in enumerate(sentences)]
+    return site.replaced(working, 2, "".join(longer))
 
 
-def _digit(text: str, story: Story, other: Story, dice: random.Random) -> str | None:
+def _digit(site: Site) -> str | None:
     """Change one digit anywhere, and keep the rest."""
-    places = [found.start() for found in _DIGIT.finditer(text)]
-    if not places or "Easy." in text:
+    digits = list(re.finditer(r"(\d)", site.text))
+    if not digits or _HASTY in site.text:
         return None
-    place = dice.choice(places)
-    digit = dice.choice([each for each in "0123456789" if each != text[place]])
-    return text[:place] + digit + text[place + 1 :]
+    found = site.dice.choice(digits)
+    others = [each for each in "0123456789" if each != found[1]]
+    return site.replaced(found, 1, site.dice.choice(others))
 
 
-def _result(text: str, story: Story, other: Story, dice: random.Random) -> str | None:
+def _result(site: Site) -> str | None:
     """Show another result in one equation, from which nothing follows."""
-    equations = list(_EQUATION.finditer(text))
-    if not equations:
+    found = site.equation()
+    if found is None:
         return None
-    found = dice.choice(equations)
-    shown = max(0, int(found[4]) + dice.choice((-10, -3, -2, -1, 1, 1, 2, 3, 10)))
-    return text[: found.start(4)] + str(shown) + text[found.end(4) :]
+    step = site.dice.choice((-10, -3, -2, -1, 1, 1, 2, 3, 10))
+    return site.replaced(found, 4, str(max(0, int(found[4]) + step)))
 
 
-def _operand(text: str, story: Story, other: Story, dice: random.Random) -> str | None:
+def _operand(site: Site) -> str | None:
     """Reckon with a number that is not in the story."""
-    equations = list(_EQUATION.finditer(text))
-    if not equations:
-        return None
-    found = dice.choice(equations)
-    operand = int(found[3])
-    while operand == int(found[3]):
-        operand = dice.randint(2, 20)
-    return text[: found.start(3)] + str(operand) + text[found.end(3) :]
+    found = site.equation()
+    return None if found is None else site.replaced(found, 3, str(site.dice.randint(2, 20)))
 
 
-def _answer(text: str, story: Story, other: Story, dice: random.Random) -> str | None:
+def _answer(site: Site) -> str | None:
     """Answer something else than was reckoned."""
-    found = re.search(r"<answer>(\d+)</answer>", text)
-    if found is None or "Easy." in text:
+    found = _ANSWER.search(site.text)
+    if found is None or _HASTY in site.text:
         return None
-    answer = int(found[1])
-    while answer == int(found[1]):
-        answer = max(0, answer + dice.randint(-12, 12))
-    return text[: found.start(1)] + str(answer) + text[found.end(1) :]
+    return site.replaced(found, 1, str(max(0, int(found[1]) + site.dice.randint(-12, 12))))
 
 
-def _nothing_sound(text: str, story: Story, other: Story, dice: random.Random) -> str | None:
+def _nothing_sound(site: Site) -> str | None:
     """Say nothing of the question at all."""
-    kind = dice.choice(sorted(_INJECTIONS["tuning"]))
-    return dice.choice(
-        ("", words(dice), nonsense(dice), scribble(dice), dice.choice(_INJECTIONS["tuning"][kind]))
-    )
+    dice = site.dice
+    return dice.choice(("", words(dice), nonsense(dice), scribble(dice), injection(dice)))
 
 
-CORRUPTIONS: dict[str, tuple[Corruption, float]] = {
+CORRUPTIONS: dict[str, tuple[Callable[[Site], str | None], float]] = {
     "slogan": (_slogan, 4.0),
     "babble": (_babble, 2.0),
     "injection": (_injection, 2.0),
@@ -214,15 +257,13 @@ CORRUPTIONS: dict[str, tuple[Corruption, float]] = {
     "answer": (_answer, 2.0),
     "nothing sound": (_nothing_sound, 0.5),
 }
-"""By name, with how often each is drawn."""
+"""By name, with how often each is drawn; one is None where a completion offers no place."""
 
 
-def corrupted(text: str, story: Story, other: Story, dice: random.Random) -> tuple[str, str]:
-    """Return the name of a corruption and a completion that suffered it."""
-    names = list(CORRUPTIONS)
-    shares = [CORRUPTIONS[name][1] for name in names]
+def corrupted(site: Site) -> str:
+    """Return a completion that suffered one of the corruptions."""
+    shares = {name: share for name, (_, share) in CORRUPTIONS.items()}
     while True:
-        name = dice.choices(names, shares)[0]
-        made = CORRUPTIONS[name][0](text, story, other, dice)
-        if made is not None and made != text:
-            return name, made
+        made = CORRUPTIONS[site.dice.one_by(shares)][0](site)
+        if made is not None and made != site.text:
+            return made

@@ -7,19 +7,18 @@ seeds give equal files on one machine and one build of torch.
 
 It learns from pairs, told apart by what was planted in one of them. After a completion in its
 quotation comes one of two words. In training, every token of the completion is asked as
-well, whether all was sound so far: so it learns where a fault is, and not only that there
-is one.
+well, for its successor as long as all is sound, so that the judge goes on knowing what the
+model would have written, and for the word of refusal from the fault on.
 """
 
 import argparse
-import random
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from corruption import corrupted
+from corruption import Dice, Site, corrupted
 from material import Sound, sound_completions
 from shipping import save_model, write_record
 from torch import Tensor
@@ -60,7 +59,7 @@ class Writer:
         dice: For the nonces.
     """
 
-    def __init__(self, policy: CausalPolicy, template: Template, dice: random.Random) -> None:
+    def __init__(self, policy: CausalPolicy, template: Template, dice: Dice) -> None:
         self._policy = policy
         self._template = template
         self._dice = dice
@@ -108,17 +107,15 @@ def _common_prefix(one: str, other: str) -> int:
     return min(len(one), len(other))
 
 
-def batches(
-    sound: Sequence[Sound], writer: Writer, dice: random.Random
-) -> Iterator[tuple[Tensor, Tensor]]:
+def batches(sound: Sequence[Sound], writer: Writer, dice: Dice) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield tokens and labels, both (B, T), half of the rows sound."""
     while True:
         rows = []
         for _ in range(PAIRS):
             good, base, other = dice.choices(sound, k=3)
-            if dice.random() < ALIKE_SHARE:
+            if dice.come(ALIKE_SHARE):
                 good = base
-            _, bad = corrupted(base.text, base.story, other.story, dice)
+            bad = corrupted(Site(base.text, base.story, other.story, dice))
             rows.append(writer.row(good.story.text, good.text, clean=good.text))
             rows.append(writer.row(base.story.text, bad, clean=base.text))
         yield (
@@ -150,7 +147,7 @@ def train(policy: CausalPolicy, sound: Sequence[Sound]) -> None:
         torch.optim.Muon(matrices, lr=MATRIX_RATE),
         torch.optim.AdamW(others, lr=OTHER_RATE, betas=(0.9, 0.95), weight_decay=0.0),
     )
-    dice = random.Random(f"{SEED}/judge")  # noqa: S311 - dice, not secrets
+    dice = Dice(f"{SEED}/judge")
     writer = Writer(policy, template_named("tiny"), dice)
     began = time.process_time()
     for step, (tokens, labels) in zip(range(STEPS), batches(sound, writer, dice), strict=False):

@@ -1,10 +1,29 @@
 """The command line says what is wrong, ends with the documented code and starts fast."""
 
+import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from node.ledger import Ledger
+from node.settings import plain
+from node.work import Finding
+
+FOUND = Finding(
+    author="12D3KooWpeer",
+    round_index=4,
+    prompt_index=5,
+    index=0,
+    outcome="refuse",
+    stage="replay",
+    reason="not_replayed",
+    value=2.5,
+    threshold=0.0005,
+    detail="",
+)
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -98,3 +117,26 @@ def test_version_names_the_protocol_and_what_it_stands_on() -> None:
     assert ended.returncode == 0
     assert "protocol 1" in ended.stdout
     assert "libp2p 0.8" in ended.stdout
+
+
+def test_findings_are_shown_from_the_ledger_for_people_and_machines(tmp_path: Path) -> None:
+    place = tmp_path / "swarms" / "x"
+    place.mkdir(parents=True)
+    ledger = Ledger(place / "ledger.db")
+    ledger.record_findings(4, [FOUND, replace(FOUND, index=1, reason="overlong")])
+
+    shown = run("findings", "--data-dir", str(tmp_path))
+    lines = run("findings", "--data-dir", str(tmp_path), "--json", "--reason", "overlong")
+
+    ledger.close()
+    assert shown.returncode == 0
+    assert "2 findings" in shown.stdout
+    (line,) = lines.stdout.splitlines()
+    assert json.loads(line) == plain(FOUND) | {"index": 1, "reason": "overlong"}
+
+
+def test_findings_of_a_place_where_no_node_ran_end_with_three(tmp_path: Path) -> None:
+    ended = run("findings", "--data-dir", str(tmp_path))
+
+    assert ended.returncode == 3
+    assert "No node has run" in ended.stderr

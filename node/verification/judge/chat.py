@@ -111,7 +111,7 @@ def _likeliest(choice: dict[str, Any]) -> list[tuple[str, float]] | None:
 def _entry(entry: Any) -> tuple[str, float]:
     token = entry.get("token") if isinstance(entry, dict) else None
     logprob = entry.get("logprob") if isinstance(entry, dict) else None
-    if not isinstance(token, str) or type(logprob) not in {int, float}:
+    if not isinstance(token, str) or not isinstance(logprob, int | float):
         raise _UnreadableError("the answer gives no token with its probability")
     return token, probability(logprob)
 
@@ -140,5 +140,5 @@ def _agreeing(leaning: Leaning, text: str, question: Question) -> Leaning:
     labels = (question.accept.lower(), question.refuse.lower())
     likelier, other = labels if leaning.accept >= leaning.refuse else labels[::-1]
     if words[:1] != [likelier] or other in words:
-        raise _UnreadableError(f"the answer leans to {likelier!r} and says {ascii(text[:40])}")
+        raise _UnreadableError(f"the answer leans to {likelier!r} and says {text[:40]!a}")
     return leaning

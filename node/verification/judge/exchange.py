@@ -132,4 +132,4 @@ def _cut(connected: socket.socket) -> None:
 
 
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {ascii(str(error)[:100])}"
+    return f"{type(error).__name__}: {str(error)[:100]!a}"

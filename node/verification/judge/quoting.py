@@ -37,9 +37,8 @@ _MARKUP = re.compile(
     | (?P<tag_end>\|(?=>))                     # |>
     | (?P<bracket>\[(?=/?[A-Z]{2,}))           # [INST], [/INST], [SEP]
     | (?P<run>`{3,}|~{3,}|\#{3,}|\|{2,}|={4,}|-{4,}|\{{2,}|\}{2,})
-    | \b(?P<role>%s)(?=["'*_\s]{0,3}:)         # Assistant:, "verdict":, **User**:
-    """
-    % "|".join(_ROLES),
+    | \b(?P<role>ROLES)(?=["'*_\s]{0,3}:)      # Assistant:, "verdict":, **User**:
+    """.replace("ROLES", "|".join(_ROLES)),
     re.VERBOSE | re.IGNORECASE,
 )
 

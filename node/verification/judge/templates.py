@@ -23,7 +23,7 @@ BEHIND_MAX = 600
 """Characters behind the completion: it stands last, but for the question put once more."""
 
 _PLACES = ("question", "completion", "nonce", "accept", "refuse")
-_PLACE = re.compile(r"\{(%s)\}" % "|".join(_PLACES))
+_PLACE = re.compile("{(" + "|".join(_PLACES) + ")}")
 _BRACED = re.compile(r"\{([A-Za-z_]*)\}")
 _LABEL = re.compile(r"[A-Za-z]{1,16}")
 

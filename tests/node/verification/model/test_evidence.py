@@ -50,13 +50,13 @@ def test_what_an_honest_author_writes_has_no_margin_anywhere(
 def test_the_surprise_of_honest_authors_is_what_is_expected_of_them(
     policy: Any, sampling: SamplingParameters
 ) -> None:
-    """Over 400 completions the sum lies within four of its own standard deviations."""
-    found = gather(policy, [claim(*policy.write(k), key=k) for k in range(400)], sampling)
+    """Over 150 completions the sum lies within four of its own standard deviations."""
+    found = gather(policy, [claim(*policy.write(k), key=k) for k in range(150)], sampling)
     above = sum(float(-np.log(each.tail_mass).sum() - each.expected.sum()) for each in found)
     variance = sum(float(each.variance.sum()) for each in found)
 
     assert abs(above) < 4 * math.sqrt(variance)
-    assert variance > 100
+    assert variance > 30
 
 
 def test_one_token_is_enough(policy: Any, sampling: SamplingParameters) -> None:

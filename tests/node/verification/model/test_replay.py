@@ -131,7 +131,7 @@ def test_the_longest_of_many_samples_is_refused(
     readings: Readings, policy: Any, handed_in: Make
 ) -> None:
     def longest(index: int, _tokens: tuple[int, ...]) -> tuple[int, ...]:
-        drawn: list[tuple[int, ...]] = [policy.write(1000 * index + at) for at in range(20)]
+        drawn: list[tuple[int, ...]] = [policy.write(1000 * index + at) for at in range(4)]
         return max(drawn, key=len)
 
     assert reasons(judge(readings, tampered(handed_in, longest))) == {Reason.NOT_REPLAYED}
@@ -254,13 +254,14 @@ def test_our_own_diverged_weights_accuse_nobody(
 
 @pytest.mark.parametrize("length", [1, 16])
 def test_the_shortest_and_the_longest_honest_completion_are_admitted(
-    readings: Readings, handed_in: Make, length: int
+    readings: Readings, policy: Any, handed_in: Make, length: int
 ) -> None:
-    items = [handed_in(index=index) for index in range(COUNT)]
-    of_length = [item for item in items if len(item.tokens) == length]
+    policy.table[:, 0] = 30.0 if length == 1 else -30.0
+    readings.open()
+    item = handed_in()
 
-    assert of_length
-    assert reasons(judge(readings, of_length)) == {Reason.CLEAN}
+    assert len(item.tokens) == length
+    assert reasons(judge(readings, [item])) == {Reason.CLEAN}
 
 
 @pytest.mark.parametrize("numbers", [{"same": 0.0}, {"same": 9.0}, {"stale": 0.1}], ids=str)

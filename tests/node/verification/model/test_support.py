@@ -14,11 +14,11 @@ Make = Callable[..., Submission]
 
 @pytest.fixture
 def odds(policy: Any) -> Any:
-    """After token 4 the odds are 50 : 30 : 15 : 4 : 1 for tokens 1 to 5; then EOS is certain."""
+    """After token 4 the odds are 50 : 30 : 15 : 4 : 1 for tokens 5 to 9; then EOS is certain."""
     policy.table.fill_(-math.inf)
     policy.table[:, 0] = 0.0
     policy.table[4, :] = -math.inf
-    for token, probability in enumerate((0.5, 0.3, 0.15, 0.04, 0.01), start=1):
+    for token, probability in enumerate((0.5, 0.3, 0.15, 0.04, 0.01), start=5):
         policy.table[4, token] = math.log(probability)
     return policy
 
@@ -42,7 +42,7 @@ def test_top_k_admits_the_k_likeliest_and_the_slack(
 ) -> None:
     del odds
 
-    verdict = one(TopK(readings, k=k, slack=slack), handed_in(tokens=(token, 0)))
+    verdict = one(TopK(readings, k=k, slack=slack), handed_in(tokens=(4 + token, 0)))
 
     assert verdict.refuses is refused
     assert verdict.value == token - 1
@@ -63,7 +63,9 @@ def test_top_p_admits_what_is_ranked_before_the_mass_is_reached(
     """0.5 lies before token 2, within rounding, and sums that differ accuse nobody."""
     del odds
 
-    assert one(TopP(readings, p=p, slack=slack), handed_in(tokens=(token, 0))).refuses is refused
+    assert (
+        one(TopP(readings, p=p, slack=slack), handed_in(tokens=(4 + token, 0))).refuses is refused
+    )
 
 
 @pytest.mark.parametrize(("p", "token", "refused"), [(0.05, 4, False), (0.05, 5, True)])
@@ -72,13 +74,13 @@ def test_min_p_admits_what_is_not_too_many_times_less_likely(
 ) -> None:
     del odds
 
-    assert one(MinP(readings, p=p), handed_in(tokens=(token, 0))).refuses is refused
+    assert one(MinP(readings, p=p), handed_in(tokens=(4 + token, 0))).refuses is refused
 
 
 def test_a_refusal_names_the_token(odds: Any, readings: Readings, handed_in: Make) -> None:
     del odds
 
-    verdict = one(TopK(readings, k=3), handed_in(tokens=(5, 0)))
+    verdict = one(TopK(readings, k=3), handed_in(tokens=(9, 0)))
 
     assert verdict.reason is Reason.OUTSIDE_SUPPORT
     assert verdict.spans == (Span(0, 1, Unit.TOKENS),)
