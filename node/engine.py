@@ -132,7 +132,7 @@ class Engine:
         """Reward every completion here, verify it, compare it with its group, take one step.
 
         Args:
-            author: This node, whose own completions are rewarded but not verified.
+            author: This node, whose own reward is reported apart from the others'.
             round_index: Which round's contributions these are.
             contributions: In the canonical order, so that equal nodes stay equal.
         """
@@ -140,7 +140,7 @@ class Engine:
         digest = self._policy.digest()
         scored = [pair for one in contributions for pair in self._submissions(one)]
         items = [item for item, _ in scored]
-        judged, taught = self._verifier.verify(str(author), items)
+        judged, taught = self._verifier.verify(items)
         groups: dict[int, list[Rollout]] = {}
         for one in taught:
             rollout = self._rollout(one)

@@ -1,5 +1,7 @@
 """What verifying costs beside writing: the second half of `verification.py`."""
 
+import dataclasses
+import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -61,20 +63,24 @@ def _at(shop: Workshop, cases: Sequence[Case], batch: int, repeats: int) -> dict
 
 
 def _largest(shop: Workshop, cases: Sequence[Case], repeats: int) -> dict[str, Any]:
-    """Verify a contribution of one group whose completions are as long as is allowed."""
-    limit = shop.sampling.tokens_max
-    grown = [_repeated(case, limit) for case in cases[:GROUP]]
-    items = submissions(shop, grown)
+    """Verify a contribution of one group whose completions are as long as is allowed.
+
+    Its tokens are random: nowhere is the policy sure of what follows, and nothing is cheap.
+    """
+    limit, words = shop.sampling.tokens_max, shop.policy.vocabulary_size
+    hostile = [
+        dataclasses.replace(case, tokens=tuple(shop.draw.choices(range(words), k=limit)))
+        for case in cases[:GROUP]
+    ]
+    items = submissions(shop, hostile)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     seconds = [_verify_s(shop, items) for _ in range(repeats + 1)]
-    return {"completions": GROUP, "tokens": limit * GROUP, "cpu_ms": 1000 * max(seconds[1:])}
-
-
-def _repeated(case: Case, limit: int) -> Case:
-    """Fill a completion up to the limit with unlikely text, in which every place is a choice."""
-    words = case.tokens[:-1] * limit
-    return Case(
-        case.prompt, case.prompt_tokens, 0, case.round_index, case.index, words[:limit], case.base
-    )
+    return {
+        "completions": GROUP,
+        "tokens": limit * GROUP,
+        "cpu_ms": round(1000 * statistics.median(seconds[1:]), 1),
+        "peak_mib_more": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10,
+    }
 
 
 def _read(shop: Workshop, items: Sequence[Submission]) -> None:

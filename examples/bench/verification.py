@@ -165,7 +165,8 @@ def _count(
 def _print_table(title: str, counts: Counts, columns: Sequence[str]) -> None:
     print(f"\n{title}\n{'':>30}" + "".join(f"{name:>16}" for name in columns))
     rows = [(kind, row, _COUNTED.get(kind, "flagged")) for kind, row in counts.items()]
-    rows.insert(1, ("honest, equations aside", counts["honest"], "flagged but for equations"))
+    if "flagged but for equations" in counts["honest"][columns[0]]:
+        rows.insert(1, ("honest, equations aside", counts["honest"], "flagged but for equations"))
     for kind, row, counted in rows:
         found = [_share(row[name], counted) for name in columns]
         print(f"{kind:>30}" + "".join(f"{100 * share:>15.2f}%" for share, _ in found))

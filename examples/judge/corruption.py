@@ -244,17 +244,17 @@ def _nothing_sound(site: Site) -> str | None:
 
 
 CORRUPTIONS: dict[str, tuple[Callable[[Site], str | None], float]] = {
-    "slogan": (_slogan, 4.0),
-    "babble": (_babble, 2.0),
-    "injection": (_injection, 2.0),
-    "true equation": (_true_equation, 1.5),
-    "false equation": (_false_equation, 2.5),
+    "slogan": (_slogan, 3.5),
+    "babble": (_babble, 1.5),
+    "injection": (_injection, 1.5),
+    "true equation": (_true_equation, 2.5),
+    "false equation": (_false_equation, 3.5),
     "foreign sentence": (_foreign_sentence, 1.0),
     "repetition": (_repetition, 1.5),
-    "digit": (_digit, 3.0),
-    "result": (_result, 2.0),
-    "operand": (_operand, 2.0),
-    "answer": (_answer, 2.0),
+    "digit": (_digit, 2.0),
+    "result": (_result, 1.5),
+    "operand": (_operand, 1.5),
+    "answer": (_answer, 1.0),
     "nothing sound": (_nothing_sound, 0.5),
 }
 """By name, with how often each is drawn; one is None where a completion offers no place."""

@@ -28,7 +28,7 @@ from node.policy import CausalPolicy
 from node.verification.judge import Template, template_named
 
 SEED = 0
-STEPS = 310
+STEPS = 290
 PAIRS = 20
 """Of a sound completion and another with something planted, in each batch."""
 MATRIX_RATE = 0.01

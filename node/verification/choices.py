@@ -25,6 +25,8 @@ from node.policy import Candidates, SamplingParameters, candidates, gumbel
 
 _TOP_P_MIN = 1e-9
 """A filter always keeps the likeliest token; this mass is below any model's."""
+_RANKED_MAX = 256
+"""A vocabulary of 150 000 is not sorted at every place, only to know what lies far out in it."""
 _TAIL_MASS_MIN = 1e-12
 """Rounding of sums; the logarithm of less would be noise."""
 
@@ -115,17 +117,16 @@ def weigh(places: Places, sampling: SamplingParameters, slacks: Sequence[BorderS
     )
     for ranked in candidates(places.scores, widest):
         rows = ranked.rows
-        mass = (ranked.scores - places.normaliser[rows, None]).exp().to(torch.float64)
-        before = mass.cumsum(-1) - mass
-        filtered = _within_top_k(ranked, sampling.top_k) if sampling.top_k else before
+        filtered = _mass_before(ranked, places.normaliser[rows], at_one)
         totals = ranked.scores + gumbel(places.keys[rows], places.positions[rows], ranked.tokens)
         is_claimed = ranked.tokens == places.claimed[rows, None]
         for slack, margins in zip(slacks, weighed.margins, strict=True):
             core = _kept(ranked, filtered, slack.core(at_one))
             wide = _kept(ranked, filtered, slack.wide(at_one))
             margins[rows] = _margins(totals, is_claimed, core, wide)
-        mass = mass.masked_fill_(~_kept(ranked, filtered, at_one), 0)
-        weighed.expected[rows], weighed.variance[rows] = _surprise(mass, before)
+        kept = ranked.scores.masked_fill(~_kept(ranked, filtered, at_one), -torch.inf)
+        told = _surprise(kept, places.normaliser[rows])
+        weighed.expected[rows], weighed.variance[rows] = told
     return weighed
 
 
@@ -136,19 +137,29 @@ def _scaled(sampling: SamplingParameters, factor: float) -> SamplingParameters:
     return dataclasses.replace(sampling, top_k=k, top_p=top_p)
 
 
-def _within_top_k(ranked: Candidates, top_k: int) -> Tensor:
-    """Return the mass (n, K) before each candidate, of what top-k alone keeps."""
-    mass = ranked.scores.softmax(-1).to(torch.float64)
-    up_to = mass.cumsum(-1)
-    return (up_to - mass) / up_to[:, [min(top_k, mass.shape[1]) - 1]]
+def _mass_before(
+    ranked: Candidates, normaliser: Tensor, sampling: SamplingParameters
+) -> Tensor | None:
+    """Return the mass (n, K) before each candidate, as top-p has it; None where there is none.
+
+    Candidates that nothing filters do not come by rank, and need not.
+    """
+    if sampling.top_k:
+        mass = ranked.scores.softmax(-1).to(torch.float64)
+        up_to = mass.cumsum(-1)
+        return (up_to - mass) / up_to[:, [min(sampling.top_k, mass.shape[1]) - 1]]
+    if sampling.top_p == 1:
+        return None
+    mass = (ranked.scores - normaliser[:, None]).exp().to(torch.float64)
+    return mass.cumsum(-1) - mass
 
 
-def _kept(ranked: Candidates, before: Tensor, sampling: SamplingParameters) -> Tensor:
+def _kept(ranked: Candidates, before: Tensor | None, sampling: SamplingParameters) -> Tensor:
     """Tell which candidates (n, K) a filter keeps."""
     inside = ranked.scores > -torch.inf
     if sampling.top_k:
-        inside &= torch.arange(before.shape[1], device=before.device) < sampling.top_k
-    if sampling.top_p < 1:
+        inside &= torch.arange(inside.shape[1], device=inside.device) < sampling.top_k
+    if before is not None and sampling.top_p < 1:
         inside &= before < sampling.top_p
     return inside
 
@@ -161,10 +172,30 @@ def _margins(totals: Tensor, is_claimed: Tensor, core: Tensor, wide: Tensor) -> 
     return lost.clamp_(min=0)
 
 
-def _surprise(mass: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-    """Return mean and variance (n,) of the surprise of a token drawn by its mass (n, K)."""
-    surprise = (1 - before).clamp_(min=_TAIL_MASS_MIN).log_().neg_()
-    share = mass / mass.sum(-1, keepdim=True)
-    mean = (share * surprise).sum(-1)
-    square = (share * surprise * surprise).sum(-1)
+def _surprise(scores: Tensor, normaliser: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and variance (n,) of the surprise of a token drawn from those kept.
+
+    A token's surprise is told over the whole vocabulary. Beyond the likeliest few hundred, tails
+    are so finely cut that their surprises are as good as continuous: of a tail r, the integral
+    of ``-log u`` over u in 0..r is ``r (1 - log r)``, that of its square
+    ``r (log(r)**2 - 2 log r + 2)``.
+
+    Args:
+        scores: (n, K), -inf for what is not kept.
+        normaliser: (n,).
+    """
+    likeliest = scores.topk(min(_RANKED_MAX, scores.shape[1])).values
+    mass = (likeliest - normaliser[:, None]).exp().to(torch.float64)
+    up_to = mass.cumsum(-1)
+    surprise = (1 - up_to + mass).clamp_(min=_TAIL_MASS_MIN).log_().neg_()
+    mean = (mass * surprise).sum(-1)
+    square = (mass * surprise * surprise).sum(-1)
+    whole = up_to[:, -1]
+    if scores.shape[1] > _RANKED_MAX:
+        all_kept = (scores - normaliser[:, None]).exp().to(torch.float64).sum(-1)
+        tail = (all_kept - whole).clamp_(min=_TAIL_MASS_MIN)
+        mean += tail * (1 - tail.log())
+        square += tail * (tail.log().square() - 2 * tail.log() + 2)
+        whole = all_kept
+    mean, square = mean / whole, square / whole
     return mean.float(), (square - mean * mean).clamp_(min=0).float()

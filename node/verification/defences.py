@@ -20,11 +20,15 @@ from node.verification.refusals import Action, RefusalSettings
 from node.verification.replay import Replay, ReplaySettings
 from node.verification.submission import Submission
 from node.verification.support import TopK
-from node.verification.surprisal import Surprisal
+from node.verification.surprisal import Surprisal, SurprisalSettings
 from protocol.parameters import Encoding
 
 PAPER_K = 50
 """The paper's check: every token among the fifty likeliest (arXiv 2511.09780, section 5)."""
+
+NOBODY = ""
+"""A node judges its own completions as its peers will: else two nodes with equal weights and
+equal contributions would train on different sets, and drift apart."""
 
 
 class Defence(StrEnum):
@@ -56,14 +60,12 @@ class Ground:
     """What stages are built on.
 
     Args:
-        me: This node's peer id (base58).
         readings: The round's evidence.
         form: What a completion may be.
         decode: Token ids to text.
         requires_kin: Whether completions of unknown weights are undecided in the replay.
     """
 
-    me: str
     readings: Readings
     form: FormSettings
     decode: Callable[[Sequence[int]], str]
@@ -113,7 +115,7 @@ def pipeline_of(
     settings = RefusalSettings(
         actions={**own_actions, **actions}, undecided_weight=undecided_weight
     )
-    return Pipeline(stages, me=ground.me, settings=settings), settings
+    return Pipeline(stages, me=NOBODY, settings=settings), settings
 
 
 def _stages_of(defence: Defence, ground: Ground) -> tuple[list[Stage], dict[str, Action]]:
@@ -128,7 +130,8 @@ def _stages_of(defence: Defence, ground: Ground) -> tuple[list[Stage], dict[str,
             audits: list[Stage] = [EquationAudit(), Length()]
             vetoes = {audit.name: Action.VETO for audit in audits}
             if ground.form.encoding is Encoding.TEXT:  # whose tokens are not its author's
-                return [form, *audits, Surprisal(readings)], vetoes
+                every = Surprisal(readings, SurprisalSettings(asks_kin=True))
+                return [form, *audits, every], vetoes
             replay = Replay(readings, ReplaySettings(requires_kin=ground.requires_kin))
             strangers = [Strangers(audit, readings.kin) for audit in audits]
             weighed: list[Stage] = [Accumulation(readings), replay]

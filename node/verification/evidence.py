@@ -24,7 +24,7 @@ from node.policy import CompletionLogits, SamplingParameters, key_tensor
 from node.verification.choices import ROUNDING, BorderSlack, Places, weigh
 from node.verification.scores import Scored
 
-LOGITS_MAX = 1 << 21
+LOGITS_MAX = 1 << 20
 """Scores that exist at once: 8 MiB of float32, three times. More fall out of the caches."""
 
 Tokens = tuple[int, ...]

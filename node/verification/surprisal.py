@@ -46,10 +46,10 @@ class SurprisalSettings:
     """When a completion is too surprising.
 
     Args:
-        tail_mass_min: The least tail mass of a token. Among honest authors twenty optimiser
-            steps away and more, one completion in 500 holds a token below 1e-3.
+        tail_mass_min: The least tail mass of a token. Of honest completions by authors of
+            another history, ten rounds of learning apart, at most 1.3 % hold a token below 1e-3.
         deviations_max: How many standard deviations a completion may surprise beyond what is
-            expected of it.
+            expected of it; at most 0.6 % of theirs do.
         asks_kin: Whether authors with known weights are judged, too; the replay does it better.
 
     Raises:
@@ -57,7 +57,7 @@ class SurprisalSettings:
     """
 
     tail_mass_min: float = 1e-3
-    deviations_max: float = 10.0
+    deviations_max: float = 8.0
     asks_kin: bool = False
 
     def __post_init__(self) -> None:

@@ -11,9 +11,8 @@ from node.policy import CausalPolicy, SamplingParameters
 from node.settings import VerifySettings, nearest
 from node.verification.defences import Defence, Ground, pipeline_of
 from node.verification.form import FormSettings
-from node.verification.pipeline import Pipeline
 from node.verification.readings import Readings
-from node.verification.refusals import Action, RefusalSettings, Taught, what_teaches
+from node.verification.refusals import Action, Taught, what_teaches
 from node.verification.submission import Judged, Submission
 
 
@@ -41,58 +40,44 @@ class Verifier:
         swarm: bytes,
     ) -> None:
         self._policy = policy
-        self._form = form
-        self._settings = settings
         self._defence = defence_named(settings.defence)
         self.readings = Readings(policy, sampling, swarm=swarm)
-        self._built: dict[str, tuple[Pipeline, RefusalSettings]] = {}
-        self._of("")
+        ground = Ground(
+            readings=self.readings,
+            form=form,
+            decode=policy.decode,
+            requires_kin=settings.requires_kin,
+        )
+        try:
+            self._pipeline, self._refusals = pipeline_of(
+                self._defence,
+                ground,
+                actions=actions_of(settings),
+                undecided_weight=settings.undecided_weight,
+            )
+        except ValueError as error:
+            fix = "Name stages of that defence, and a weight from 0 to 1."
+            raise ConfigFault(f"[verify] {error}.", fix=fix) from error
 
-    def verify(
-        self, me: str, items: Sequence[Submission]
-    ) -> tuple[tuple[Judged, ...], tuple[Taught, ...]]:
-        """Judge a round's completions with the weights as they are now.
+    def verify(self, items: Sequence[Submission]) -> tuple[tuple[Judged, ...], tuple[Taught, ...]]:
+        """Judge a round's completions, this node's too, with the weights as they are now.
 
         Args:
-            me: This node (base58); its own completions are not judged.
             items: In the canonical order.
 
         Returns:
             Each completion with what was said of it, and what of them may teach.
         """
-        pipeline, refusals = self._of(me)
         self.readings.open()
         if self._defence is not Defence.NONE:
             # All at once and in the canonical order, so that equal nodes see equal last bits.
             self.readings.of(items)
-        judged = pipeline.judge(items)
-        return judged, what_teaches(judged, refusals, decode=self._policy.decode)
+        judged = self._pipeline.judge(items)
+        return judged, what_teaches(judged, self._refusals, decode=self._policy.decode)
 
     def close(self) -> None:
         """End a round: call it before the weights change, so that they can be remembered."""
         self.readings.close()
-
-    def _of(self, me: str) -> tuple[Pipeline, RefusalSettings]:
-        if me not in self._built:
-            ground = Ground(
-                me=me,
-                readings=self.readings,
-                form=self._form,
-                decode=self._policy.decode,
-                requires_kin=self._settings.requires_kin,
-            )
-            weight = self._settings.undecided_weight
-            try:
-                self._built[me] = pipeline_of(
-                    self._defence,
-                    ground,
-                    actions=actions_of(self._settings),
-                    undecided_weight=weight,
-                )
-            except ValueError as error:
-                fix = "Name stages of that defence, and a weight from 0 to 1."
-                raise ConfigFault(f"[verify] {error}.", fix=fix) from error
-        return self._built[me]
 
 
 def defence_named(name: str) -> Defence:

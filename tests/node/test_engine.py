@@ -220,3 +220,20 @@ def test_an_evaluation_repeats_and_never_uses_training_prompts(settings: EngineS
 def test_numbers_that_contradict_each_other_are_refused_by_name(settings: EngineSettings) -> None:
     with pytest.raises(ConfigFault, match="shares"):
         Engine(replace(settings, swarm=replace(SMALL, shares=3)))
+
+
+def test_nodes_of_a_text_swarm_agree_about_each_others_completions_and_their_own(
+    settings: EngineSettings,
+) -> None:
+    """Refusing a peer's completion but not one's own would let equal nodes drift apart."""
+    text = replace(settings, swarm=replace(SMALL, encoding=Encoding.TEXT))
+    one, other = Engine(text), Engine(text)
+    both = [share(one, author, 0) for author in PEERS[:2]]
+    ordered = sorted(sum(both, ()), key=lambda each: (each.prompt_index, each.author))
+    spoilt = replace(ordered[0].completions[0], text="<think>2 + 3 = 7</think> <answer>7</answer>")
+    ordered[0] = replace(ordered[0], completions=(spoilt, *ordered[0].completions[1:]))
+
+    trained = [engine.train(me, 0, ordered) for engine, me in ((one, PEERS[0]), (other, PEERS[1]))]
+
+    assert trained[0].findings == trained[1].findings != ()
+    assert trained[0].policy_digest == trained[1].policy_digest

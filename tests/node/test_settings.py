@@ -1,11 +1,13 @@
 """Settings are read strictly, and every refusal names the key and the way out."""
 
+from dataclasses import fields
+
 import pytest
 
 from node.faults import ConfigFault
 from node.mesh.settings import MeshSettings
 from node.settings import RoundSettings, SwarmSettings, plain, read_settings
-from protocol.parameters import Mode
+from protocol.parameters import Mode, Parameters
 
 
 def test_a_mapping_becomes_typed_settings() -> None:
@@ -77,3 +79,13 @@ def test_plain_values_read_back_as_the_same_settings() -> None:
     settings = SwarmSettings(mode=Mode.HORIZONTAL, name="a")
 
     assert read_settings(SwarmSettings, plain(settings), where="[swarm]") == settings
+
+
+def test_a_swarms_defaults_are_the_protocols() -> None:
+    """An operator who sets nothing and a program that builds Parameters mean one swarm."""
+    protocols = {one.name: one.default for one in fields(Parameters)}
+    ours = {one.name: one.default for one in fields(SwarmSettings)}
+
+    shared = set(protocols) & set(ours)
+    assert len(shared) >= 11
+    assert {name: ours[name] for name in shared} == {name: protocols[name] for name in shared}

@@ -89,6 +89,8 @@ def post(
             connection.request("POST", address.path, body, dict(headers))
             response = connection.getresponse()
             content = response.read(ANSWER_BYTES_MAX + 1)
+            if response.length and len(content) <= ANSWER_BYTES_MAX:
+                raise http.client.IncompleteRead(content, response.length)
     except (OSError, http.client.HTTPException, ValueError) as error:
         late = time.monotonic() >= deadline
         raise UnansweredError("no answer in time" if late else _told(error)) from error

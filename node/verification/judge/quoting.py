@@ -57,32 +57,36 @@ class Quoted:
     cut: bool
 
 
-def quoted(text: str, *, reserved: Collection[str], characters_max: int) -> Quoted:
+def quoted(text: str, *, nonce: str, words: Collection[str], characters_max: int) -> Quoted:
     """Quote a text.
 
     Args:
         text: Anything at all.
-        reserved: The labels, the nonce, and the special tokens of whoever reads it; matched
-            whole and in any case.
+        nonce: The word that encloses it; matched anywhere, in any case.
+        words: The labels, and the special tokens of whoever reads it; matched in any case where
+            they are not a part of a longer word.
         characters_max: How much of it is shown, from both its ends.
     """
     shown = text.translate(_DISGUISES)
     if len(shown) <= characters_max:
-        return Quoted("\n".join(_lines(shown, reserved)), cut=False)
+        return Quoted("\n".join(_lines(shown, nonce, words)), cut=False)
     tail = characters_max // 4
     first, last = shown[: characters_max - tail], shown[len(shown) - tail :]
-    return Quoted("\n".join([*_lines(first, reserved), _GAP, *_lines(last, reserved)]), cut=True)
+    return Quoted(
+        "\n".join([*_lines(first, nonce, words), _GAP, *_lines(last, nonce, words)]), cut=True
+    )
 
 
 _GAP = f"({DOT * 3})"
 """Stands, without the mark of a line, for what was left out."""
 
 
-def _lines(text: str, reserved: Collection[str]) -> list[str]:
+def _lines(text: str, nonce: str, words: Collection[str]) -> list[str]:
     visible = "".join(filter(_is_visible, _LINE_ENDS.sub("\n", text).replace("\t", " ")))
     dotted = _MARKUP.sub(_dotted_markup, visible)
-    if reserved:
-        dotted = _reserved(frozenset(reserved)).sub(_dotted_word, dotted)
+    if words:
+        dotted = _any_of(frozenset(words)).sub(_dotted_word, dotted)
+    dotted = re.sub(re.escape(nonce), _dotted_nonce, dotted, flags=re.IGNORECASE)
     return [LINE_MARK + line for line in dotted.split("\n")]
 
 
@@ -104,8 +108,12 @@ def _dotted_word(found: re.Match[str]) -> str:
     return f"{found[0][0]}{DOT}{found[0][1:]}"
 
 
+def _dotted_nonce(found: re.Match[str]) -> str:
+    return DOT.join(found[0])
+
+
 @lru_cache(maxsize=64)
-def _reserved(words: frozenset[str]) -> re.Pattern[str]:
+def _any_of(words: frozenset[str]) -> re.Pattern[str]:
     """Match any of some words where they are not a part of a longer word."""
 
     def whole(word: str) -> str:

@@ -126,9 +126,9 @@ class Template:
         The published reading goes with the published carelessness: the text as it came.
         """
         if self.reading is Reading.PUBLISHED:
-            return text, False
-        words = {self.accept, self.refuse, nonce, *reserved}
-        shown = quoted(text, reserved=words, characters_max=characters_max)
+            return text.encode(errors="replace").decode(), False
+        words = {self.accept, self.refuse, *reserved}
+        shown = quoted(text, nonce=nonce, words=words, characters_max=characters_max)
         return shown.text, shown.cut
 
 

@@ -131,6 +131,21 @@ def test_moments_are_those_of_what_the_sampler_writes(filters: dict[str, Any]) -
     assert surprise.var().item() == pytest.approx(found.variance[0].item(), rel=0.1, abs=1e-5)
 
 
+def test_of_a_large_vocabulary_only_the_likeliest_are_ranked() -> None:
+    """The rest is summed as if it were continuous, and that is as good."""
+    logits = 1.5 * torch.randn(1, 5000)
+    probabilities = logits[0].double().softmax(-1).sort(descending=True).values
+    tails = 1 - probabilities.cumsum(0) + probabilities
+    surprise = -tails.clamp(min=1e-12).log()
+    mean = float((probabilities * surprise).sum())
+    variance = float((probabilities * surprise.square()).sum()) - mean * mean
+
+    found = weighed(places(logits, torch.tensor([0])), top_p=1.0)
+
+    assert found.expected.item() == pytest.approx(mean, rel=1e-3)
+    assert found.variance.item() == pytest.approx(variance, rel=1e-2)
+
+
 @pytest.mark.parametrize("share", [-0.1, math.inf, math.nan])
 def test_a_slack_must_be_a_number_of_at_least_0(share: float) -> None:
     with pytest.raises(ValueError, match="slack"):
