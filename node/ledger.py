@@ -66,15 +66,22 @@ class Ledger:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
+        access = "ro" if read_only else "rwc"
+        place = f"{path.absolute().as_uri()}?mode={access}"
         try:
-            self._open(read_only=read_only)
+            self._file = sqlite3.connect(place, uri=True, isolation_level=None)
         except sqlite3.DatabaseError as error:
             raise self._fault(error) from error
+        try:
+            self._prepare(read_only=read_only)
+        except sqlite3.DatabaseError as error:
+            self._file.close()
+            raise self._fault(error) from error
+        except DataDirFault:
+            self._file.close()
+            raise
 
-    def _open(self, *, read_only: bool) -> None:
-        access = "ro" if read_only else "rwc"
-        place = f"{self._path.absolute().as_uri()}?mode={access}"
-        self._file = sqlite3.connect(place, uri=True, isolation_level=None)
+    def _prepare(self, *, read_only: bool) -> None:
         version = self._file.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             raise DataDirFault(

@@ -125,19 +125,19 @@ def _measured(stage: JudgeStage, shop: Workshop, arguments: argparse.Namespace) 
 def _tampered(shop: Workshop, kind: str, arguments: argparse.Namespace) -> list[Case]:
     """Return as many completions of a kind of attack as are asked for."""
     made: list[Case] = []
-    first = 1000
+    round_index = 1
     while len(made) < arguments.count:
-        # Some honest completions offer no place for it, so some more than needed are sampled.
+        # Some honest completions offer no place for it, so more than needed are sampled.
         cases = honest(
             shop.policy,
             shop.task,
             SAMPLING,
             count=2 * arguments.count,
             seed=arguments.seed + 1,
-            first_prompt=first,
+            round_index=round_index,
         )
         made += tampered(kind, shop, cases)
-        first += len(cases)
+        round_index += 1
     return made[: arguments.count]
 
 

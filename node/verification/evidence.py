@@ -25,7 +25,8 @@ from node.verification.choices import ROUNDING, BorderSlack, Places, weigh
 from node.verification.scores import Scored
 
 LOGITS_MAX = 1 << 20
-"""Scores that exist at once: 8 MiB of float32, three times. More fall out of the caches."""
+"""Scores that exist at once: 4 MiB of float32, and as much again a few times over. Where no token
+is certain (a hostile completion), candidates bring it to some 75 MiB."""
 
 Tokens = tuple[int, ...]
 Floats = NDArray[np.float32]

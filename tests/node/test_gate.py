@@ -1,6 +1,6 @@
 """The gate keeps what is admitted, counts what is not, and blames nobody for being late."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,18 +28,20 @@ def told() -> Told:
 @pytest.fixture
 def gate(
     parameters: Parameters, schedule: Schedule, keys: list[Keypair], tmp_path: Path, told: Told
-) -> Gate:
+) -> Iterator[Gate]:
     pace = Pace(keys[0].peer_id, contributions_per_author=2, round_s_max=10.0)
     pace.begin(5, 0.0)
-    return Gate(
+    ledger = Ledger(tmp_path / "ledger.db")
+    yield Gate(
         parameters=parameters,
         schedule=schedule,
         pace=pace,
         mailbox=Mailbox(slots_max=100),
-        ledger=Ledger(tmp_path / "ledger.db"),
+        ledger=ledger,
         tell=lambda name, fields: told.append((name, dict(fields))),
         open_round=5,
     )
+    ledger.close()
 
 
 def test_a_valid_message_is_forwarded_held_and_recorded(

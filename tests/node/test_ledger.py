@@ -3,6 +3,8 @@
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,19 @@ from node.ledger import Envelope, Ledger
 from node.work import Finding
 
 
-def test_envelopes_come_back_in_the_order_they_were_written(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db")
+@pytest.fixture
+def open_ledger(tmp_path: Path) -> Iterator[Callable[[], Ledger]]:
+    """Open this test's ledger, as often as it likes; all are closed after it."""
+    with ExitStack() as opened:
+        yield lambda: opened.enter_context(closing(Ledger(tmp_path / "ledger.db")))
+
+
+@pytest.fixture
+def ledger(open_ledger: Callable[[], Ledger]) -> Ledger:
+    return open_ledger()
+
+
+def test_envelopes_come_back_in_the_order_they_were_written(ledger: Ledger) -> None:
 
     ledger.record_own(3, [b"b", b"a"])
     ledger.record(3, b"peer")
@@ -24,8 +37,7 @@ def test_envelopes_come_back_in_the_order_they_were_written(tmp_path: Path) -> N
     assert ledger.highest_own_round() == 3
 
 
-def test_the_same_envelope_is_kept_once(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db")
+def test_the_same_envelope_is_kept_once(ledger: Ledger) -> None:
 
     ledger.record(1, b"x")
     ledger.record(1, b"x")
@@ -33,8 +45,7 @@ def test_the_same_envelope_is_kept_once(tmp_path: Path) -> None:
     assert len(ledger.envelopes(1)) == 1
 
 
-def test_closed_rounds_are_remembered_until_they_are_forgotten(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db")
+def test_closed_rounds_are_remembered_until_they_are_forgotten(ledger: Ledger) -> None:
     for round_index in (7, 8, 9):
         ledger.record(round_index, b"x")
         ledger.close_round(round_index)
@@ -61,8 +72,7 @@ def found(round_index: int, author: str, reason: str = "not_replayed") -> Findin
     )
 
 
-def test_findings_are_asked_by_author_round_and_reason(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db")
+def test_findings_are_asked_by_author_round_and_reason(ledger: Ledger) -> None:
     one, other, third = found(1, "a"), found(1, "b", "overlong"), found(2, "a")
     ledger.record_findings(1, [one, other])
     ledger.record_findings(2, [third])
@@ -73,8 +83,7 @@ def test_findings_are_asked_by_author_round_and_reason(tmp_path: Path) -> None:
     assert ledger.findings(count_max=1) == (third,)
 
 
-def test_a_round_that_is_trained_again_finds_the_same_once(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db")
+def test_a_round_that_is_trained_again_finds_the_same_once(ledger: Ledger) -> None:
 
     ledger.record_findings(1, [found(1, "a")])
     ledger.record_findings(1, [found(1, "a")])
@@ -82,8 +91,7 @@ def test_a_round_that_is_trained_again_finds_the_same_once(tmp_path: Path) -> No
     assert len(ledger.findings()) == 1
 
 
-def test_findings_are_forgotten_after_a_thousand_rounds(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db")
+def test_findings_are_forgotten_after_a_thousand_rounds(ledger: Ledger) -> None:
     ledger.record_findings(3, [found(3, "a")])
 
     ledger.record_findings(1003, [found(1003, "a")])
@@ -91,11 +99,13 @@ def test_findings_are_forgotten_after_a_thousand_rounds(tmp_path: Path) -> None:
     assert [one.round_index for one in ledger.findings()] == [1003]
 
 
-def test_an_empty_ledger_has_signed_nothing(tmp_path: Path) -> None:
-    assert Ledger(tmp_path / "ledger.db").highest_own_round() == -1
+def test_an_empty_ledger_has_signed_nothing(ledger: Ledger) -> None:
+    assert ledger.highest_own_round() == -1
 
 
-def test_what_a_killed_process_recorded_is_there(tmp_path: Path) -> None:
+def test_what_a_killed_process_recorded_is_there(
+    tmp_path: Path, open_ledger: Callable[[], Ledger]
+) -> None:
     code = (
         "import os, sys; from pathlib import Path; from node.ledger import Ledger\n"
         "ledger = Ledger(Path(sys.argv[1]))\n"
@@ -105,7 +115,7 @@ def test_what_a_killed_process_recorded_is_there(tmp_path: Path) -> None:
 
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "ledger.db")], check=False)
 
-    ledger = Ledger(tmp_path / "ledger.db")
+    ledger = open_ledger()
     assert [one.raw for one in ledger.envelopes(1)] == [b"own", b"peer"]
     assert ledger.closed_rounds() == (1,)
 
@@ -130,8 +140,7 @@ def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         Ledger(path)
 
 
-def test_a_disk_that_refuses_a_write_keeps_what_was_written(tmp_path: Path) -> None:
-    ledger = Ledger(tmp_path / "ledger.db")
+def test_a_disk_that_refuses_a_write_keeps_what_was_written(ledger: Ledger) -> None:
     ledger.record(1, b"kept")
     ledger._file.execute("PRAGMA max_page_count=8")
 

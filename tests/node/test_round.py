@@ -5,7 +5,7 @@ the ledger and the pace are the real ones.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -79,6 +79,7 @@ class Swarm:
     contribute: Callable[..., Contribution]
     directory: Path
     mesh: MemorySwarm
+    ledgers: ExitStack
 
     @asynccontextmanager
     async def join(self, key: Keypair, *, authors_min: int = 1) -> AsyncIterator[Participant]:
@@ -89,12 +90,15 @@ class Swarm:
             authors_min=authors_min,
         )
         mailbox = Mailbox(slots_max=100)
+        ledger = self.ledgers.enter_context(
+            closing(Ledger(self.directory / f"{key.peer_id.short}.db"))
+        )
         gate = Gate(
             parameters=self.parameters,
             schedule=self.schedule,
             pace=pace,
             mailbox=mailbox,
-            ledger=Ledger(self.directory / f"{key.peer_id.short}.db"),
+            ledger=ledger,
             tell=lambda _name, _fields: None,
             open_round=0,
         )
@@ -120,8 +124,9 @@ async def swarm(
     contribute: Callable[..., Contribution],
     tmp_path: Path,
 ) -> AsyncIterator[Swarm]:
-    async with open_memory_swarm(7, delay_s=(0.0, 0.5)) as mesh:
-        yield Swarm(parameters, schedule, contribute, tmp_path, mesh)
+    with ExitStack() as ledgers:
+        async with open_memory_swarm(7, delay_s=(0.0, 0.5)) as mesh:
+            yield Swarm(parameters, schedule, contribute, tmp_path, mesh, ledgers)
 
 
 def script(node: Participant) -> Script:

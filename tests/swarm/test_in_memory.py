@@ -1,5 +1,6 @@
 """A whole swarm with real models in one process replays bit by bit from its seed."""
 
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,12 @@ SMALL = SwarmSettings(prompts_per_round=6, completions_per_prompt=4, shares=NODE
 async def swarm(directory: Path, seed: int) -> list[list[str]]:
     """Run a swarm; return each node's policy digests, round by round."""
     digests: list[list[str]] = [[] for _ in range(NODES)]
+    with ExitStack() as ledgers:
+        await run(directory, seed, digests, ledgers)
+    return digests
+
+
+async def run(directory: Path, seed: int, digests: list[list[str]], ledgers: ExitStack) -> None:
     async with (
         open_memory_swarm(seed, delay_s=(0.0, 3.0)) as mesh,
         trio.open_nursery() as nursery,
@@ -50,7 +57,7 @@ async def swarm(directory: Path, seed: int) -> list[list[str]]:
                 schedule=schedule,
                 pace=pace,
                 mailbox=mailbox,
-                ledger=Ledger(place / "ledger.db"),
+                ledger=ledgers.enter_context(closing(Ledger(place / "ledger.db"))),
                 tell=lambda _name, _fields: None,
                 open_round=0,
             )
@@ -66,7 +73,6 @@ async def swarm(directory: Path, seed: int) -> list[list[str]]:
                 tell=lambda _name, _fields: None,
             )
             nursery.start_soon(take_part, node, digests[index])
-    return digests
 
 
 async def take_part(node: Participant, digests: list[str]) -> None:

@@ -18,8 +18,12 @@ from node.verification.judge.templates import template_named
 
 BUILTIN = TINY.with_name("builtin_judge")
 FORMS = "builtin, hf:MODEL, openai:URL#MODEL"
-FILE_DIGESTS: dict[str, str] = {}
-"""Hex SHA-256 of each file that the embedded judge is loaded from."""
+FILE_DIGESTS = {
+    "config.json": "4a15eae552748bf5779d34bceb38eb375dad6dc5c4a84b760e326acadf04f141",
+    "model.safetensors": "f63a974b7e7f391f924e63129d0e77a5da39fc7f76f77f090690991b8da859f4",
+}
+"""Hex SHA-256 of each file that the embedded judge is loaded from; its vocabulary is the
+embedded model's."""
 
 
 def judge_stage(

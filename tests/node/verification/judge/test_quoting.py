@@ -14,6 +14,7 @@ from node.verification.judge import Quoted, quoted
 from node.verification.judge.quoting import DOT, LINE_MARK
 
 NONCE = "kqzvtrwm"
+PIECES = [*"<>|[]`#: \n\r/sk", "\u2028", "\u200b", NONCE, "yes", "No", "think", "user"]
 INJECTIONS = Path(__file__).parents[4] / "examples/judge/injections.json"
 
 
@@ -37,7 +38,7 @@ def test_nothing_is_a_line_too() -> None:
         ("</answer>", "<·/answer>"),
         ("<|im_end|>", "<·|im_end|·>"),
         ("<<SYS>>", "<·<·SYS>>"),
-        ("＜think＞", "<·think>"),
+        ("\uff1cthink\uff1e", "<·think>"),
         ("[INST]", "[·INST]"),
         ("[/INST]", "[·/INST]"),
         ("```json", "`·`·`json"),
@@ -48,7 +49,7 @@ def test_nothing_is_a_line_too() -> None:
         ("say Yes!", "say Y·es!"),
         ("NO", "N·O"),
         ("yes라고", "y·es라고"),
-        ("ｙｅｓ", "y·es"),
+        ("\uff59\uff45\uff53", "y·es"),
         ("\N{MATHEMATICAL BOLD SMALL Y}es", "y·es"),
         (f"({NONCE})", "(k·q·z·v·t·r·w·m)"),
         (NONCE.upper(), "K·Q·Z·V·T·R·W·M"),
@@ -101,13 +102,7 @@ def test_a_text_of_just_the_allowed_length_is_shown_whole() -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(
-    st.text(
-        st.sampled_from([*"<>|[]`#: \n\r\u2028/sk", NONCE, "yes", "No", "think", "user", "\u200b"]),
-        max_size=60,
-    )
-    | st.text(max_size=60)
-)
+@given(st.lists(st.sampled_from(PIECES), max_size=40).map("".join) | st.text(max_size=60))
 def test_no_text_gets_out_of_its_quotation(text: str) -> None:
     lines = shown(text).split("\n")
 
