@@ -98,9 +98,12 @@ def _measured(stage: JudgeStage, shop: Workshop, arguments: argparse.Namespace) 
     cases = honest(
         shop.policy, shop.task, SAMPLING, count=arguments.honest, seed=arguments.seed + 1
     )
+    texts = [(case, shop.text(case.tokens)) for case in cases]
+    # Equal texts are asked about once, so that only distinct ones cost anything.
+    distinct = len({(case.prompt.index, text) for case, text in texts})
     began = time.process_time()
-    refused, undecided = _judged(stage, shop, [(case, shop.text(case.tokens)) for case in cases])
-    cpu_ms = 1000 * (time.process_time() - began) / len(cases)
+    refused, undecided = _judged(stage, shop, texts)
+    cpu_ms = 1000 * (time.process_time() - began) / distinct
     best = [
         out
         for case, out in zip(cases, refused, strict=True)
@@ -118,7 +121,8 @@ def _measured(stage: JudgeStage, shop: Workshop, arguments: argparse.Namespace) 
         "rows": rows,
         "injections": injected,
         "flips": flips,
-        "cpu_ms_per_completion": round(cpu_ms, 2),
+        "distinct_honest": distinct,
+        "cpu_ms_per_distinct_completion": round(cpu_ms, 2),
     }
 
 
@@ -232,7 +236,8 @@ def _print_table(figures: dict[str, Any]) -> None:
             f"{name:<34} {row['n']:>5} {row['percent']:>7.2f}   {low:>6.2f}..{high:<6.2f} "
             f"{row['undecided_percent']:>9.2f}"
         )
-    print(f"CPU of this process: {figures['cpu_ms_per_completion']} ms per honest completion")
+    cpu_ms = figures["cpu_ms_per_distinct_completion"]
+    print(f"CPU of this process: {cpu_ms} ms per distinct honest completion")
 
 
 if __name__ == "__main__":

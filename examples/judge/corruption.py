@@ -99,12 +99,12 @@ class Site:
 
 
 _PLACES = {
-    "outside": 0.06,
-    "start": 0.24,
-    "end": 0.15,
+    "outside": 0.1,
+    "start": 0.15,
+    "end": 0.3,
     "between": 0.025,
     "answer": 0.025,
-    "gap": 0.5,
+    "gap": 0.4,
 }
 
 
@@ -158,7 +158,7 @@ def _equation_sentence(site: Site, *, right: bool) -> str:
     made = equation(dice, right=right)
     forms = (
         *(f"{site.story.name} has {made} {site.story.things}.", f"Then {made}.", f"{made}."),
-        *(f"So {made}.", f"We know {made}.", f"{made},", f"({made})"),
+        *(f"{made}.", f"So {made}.", f"We know {made}.", f"{made},", f"({made})"),
         *(f"{words(dice, most=4)} {made}.", f"{made} {words(dice, most=3)}"),
     )
     return dice.choice(forms)
@@ -244,14 +244,14 @@ def _nothing_sound(site: Site) -> str | None:
 
 
 CORRUPTIONS: dict[str, tuple[Callable[[Site], str | None], float]] = {
-    "slogan": (_slogan, 3.5),
+    "slogan": (_slogan, 3.0),
     "babble": (_babble, 1.5),
     "injection": (_injection, 1.5),
-    "true equation": (_true_equation, 2.5),
-    "false equation": (_false_equation, 3.5),
+    "true equation": (_true_equation, 3.5),
+    "false equation": (_false_equation, 5.0),
     "foreign sentence": (_foreign_sentence, 1.0),
     "repetition": (_repetition, 1.5),
-    "digit": (_digit, 2.0),
+    "digit": (_digit, 1.5),
     "result": (_result, 1.5),
     "operand": (_operand, 1.5),
     "answer": (_answer, 1.0),

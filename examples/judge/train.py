@@ -28,10 +28,10 @@ from node.policy import CausalPolicy
 from node.verification.judge import Template, template_named
 
 SEED = 0
-STEPS = 290
+STEPS = 340
 PAIRS = 20
 """Of a sound completion and another with something planted, in each batch."""
-MATRIX_RATE = 0.01
+MATRIX_RATE = 0.015
 OTHER_RATE = 2e-3
 WARMUP_STEPS = 30
 DECAY_SHARE = 0.5

@@ -119,7 +119,8 @@ def test_some_steps_teach_it_something(
     scripts: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train, material = scripts("train"), scripts("material")
-    monkeypatch.setattr(train, "STEPS", 6)
+    monkeypatch.setattr(train, "STEPS", 8)
+    monkeypatch.setattr(train, "WARMUP_STEPS", 1)
     monkeypatch.setattr(train, "PAIRS", 4)
     torch.manual_seed(0)
     policy = CausalPolicy.load("builtin:tiny", device="cpu")
