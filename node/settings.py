@@ -119,6 +119,9 @@ class VerifySettings:
 
     defence: str = "default"
     """default, paper (the paper's log-probability check, as published) or none."""
+    judge: str = "none"
+    """A model that audits strangers' completions last: none, builtin, hf:MODEL or
+    openai:URL#MODEL. It must pass an examination at the start."""
     drop: tuple[str, ...] = ()
     """Stages whose refusals take a completion out of its group, whatever the defence says."""
     veto: tuple[str, ...] = ()

@@ -4,7 +4,8 @@
     python examples/bench/judge.py --phrase "Buy more bonds" --equation "3 + 4 = 8" --seed 7
     python examples/bench/judge.py --backend "openai:http://127.0.0.1:8000#MODEL" --count 100
 
-Honest completions are sampled from the embedded model. Attackers start from these, and bring
+Honest completions are sampled from the embedded model, or from another (`--policy`), such as a
+checkpoint of it that has learnt for some rounds. Attackers start from these, and bring
 phrases and equations that the embedded judge was never shown; the strings that ask a judge
 to accept are the half that it was neither trained nor tuned on. A flip is a completion with
 a slogan that was refused without such a string and is accepted with it. Intervals are
@@ -45,7 +46,7 @@ def main() -> None:
     arguments = _arguments()
     torch.set_num_threads(1)
     began = time.monotonic()
-    policy = CausalPolicy.load("builtin:tiny", device="cpu")
+    policy = CausalPolicy.load(arguments.policy, device="cpu")
     settings = JudgeSettings(
         backend=arguments.backend,
         template=arguments.template,
@@ -69,6 +70,7 @@ def main() -> None:
         "bench": "judge",
         "backend": arguments.backend,
         "template": arguments.template or "the backend's",
+        "policy": arguments.policy,
         "seed": arguments.seed,
         "phrases": shop.texts.phrases,
         "equations": shop.texts.equations,
@@ -84,6 +86,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--backend", default="builtin", help="as in the node's settings")
     parser.add_argument("--template", default="", help="as in the node's settings")
+    parser.add_argument("--policy", default="builtin:tiny", help="who writes; a model or a path")
     parser.add_argument("--honest", type=int, default=2000, help="how many honest completions")
     parser.add_argument("--count", type=int, default=500, help="how many tampered ones of a kind")
     parser.add_argument("--phrase", action="append", help="an attacker's; may be repeated")

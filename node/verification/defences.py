@@ -64,12 +64,14 @@ class Ground:
         form: What a completion may be.
         decode: Token ids to text.
         requires_kin: Whether completions of unknown weights are undecided in the replay.
+        judge: A model that audits strangers' completions, last; None for none.
     """
 
     readings: Readings
     form: FormSettings
     decode: Callable[[Sequence[int]], str]
     requires_kin: bool = False
+    judge: Stage | None = None
 
 
 class Strangers:
@@ -128,11 +130,13 @@ def _stages_of(defence: Defence, ground: Ground) -> tuple[list[Stage], dict[str,
         case Defence.DEFAULT:
             form = Form(ground.form, decode=ground.decode)
             audits: list[Stage] = [EquationAudit(), Length()]
-            vetoes = {audit.name: Action.VETO for audit in audits}
+            last = [] if ground.judge is None else [ground.judge]
+            vetoes = {audit.name: Action.VETO for audit in (*audits, *last)}
             if ground.form.encoding is Encoding.TEXT:  # whose tokens are not its author's
                 every = Surprisal(readings, SurprisalSettings(asks_kin=True))
-                return [form, *audits, every], vetoes
+                return [form, *audits, every, *last], vetoes
             replay = Replay(readings, ReplaySettings(requires_kin=ground.requires_kin))
             strangers = [Strangers(audit, readings.kin) for audit in audits]
+            judges = [Strangers(judge, readings.kin) for judge in last]
             weighed: list[Stage] = [Accumulation(readings), replay]
-            return [form, *weighed, *strangers, Surprisal(readings)], vetoes
+            return [form, *weighed, *strangers, Surprisal(readings), *judges], vetoes

@@ -11,6 +11,7 @@ from node.policy import CausalPolicy, SamplingParameters
 from node.settings import VerifySettings, nearest
 from node.verification.defences import Defence, Ground, pipeline_of
 from node.verification.form import FormSettings
+from node.verification.pipeline import Stage
 from node.verification.readings import Readings
 from node.verification.refusals import Action, Taught, what_teaches
 from node.verification.submission import Judged, Submission
@@ -27,7 +28,8 @@ class Verifier:
         swarm: The digest of the swarm's parameters, from which noise is derived.
 
     Raises:
-        ConfigFault: The settings name a defence or a stage that does not exist.
+        ConfigFault: The settings name a defence, a stage or a judge that does not exist.
+        ModelFault: The judge cannot be loaded, or failed its examination.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Verifier:
             form=form,
             decode=policy.decode,
             requires_kin=settings.requires_kin,
+            judge=judge_named(settings.judge),
         )
         try:
             self._pipeline, self._refusals = pipeline_of(
@@ -91,6 +94,20 @@ def defence_named(name: str) -> Defence:
         fix = nearest(name, list(named))
         raise ConfigFault(f"[verify] defence = {name!r} is unknown.", fix=fix)
     return named[name]
+
+
+def judge_named(backend: str) -> Stage | None:
+    """Return the judge of a backend, once it has passed its examination.
+
+    Raises:
+        ConfigFault: There is no such backend.
+        ModelFault: Its model cannot be loaded, or it failed.
+    """
+    if backend == "none":
+        return None
+    from node.verification.judge import JudgeSettings, judge_stage
+
+    return judge_stage(JudgeSettings(backend=backend))
 
 
 def actions_of(settings: VerifySettings) -> dict[str, Action]:

@@ -155,6 +155,7 @@ def test_honest_rounds_have_no_findings_and_verifying_changes_no_bit_between_pee
         ({"veto": ("reply",)}, "reply"),
         ({"drop": ("replay",), "mask": ("replay",)}, "two actions"),
         ({"undecided_weight": 1.5}, "undecided_weight"),
+        ({"judge": "oracle"}, "oracle"),
     ],
 )
 def test_a_defence_that_does_not_exist_is_refused(
@@ -237,3 +238,19 @@ def test_nodes_of_a_text_swarm_agree_about_each_others_completions_and_their_own
 
     assert trained[0].findings == trained[1].findings != ()
     assert trained[0].policy_digest == trained[1].policy_digest
+
+
+def test_the_judge_is_asked_about_strangers_and_about_nobody_else(
+    settings: EngineSettings,
+) -> None:
+    """Here all is honest: what matters is who was asked, not what it says of them."""
+    judged = Engine(replace(settings, verify=VerifySettings(judge="builtin")))
+    known, unknown = (share(judged, author, 0) for author in PEERS[:2])
+    strangers = [replace(one, policy_digest=b"\7" * 32) for one in unknown]
+
+    found = judged.train(PEERS[0], 0, [*known, *strangers]).findings
+
+    assert {one.author for one in found if one.stage == "judge"} <= {str(PEERS[1])}
+    asked = judged._verifier._pipeline._stages[-1]
+    assert asked.name == "judge"
+    assert asked._stage._remembered  # type: ignore[attr-defined]  # it was asked at all

@@ -10,7 +10,15 @@ from collections.abc import Iterable
 from typing import Any, NoReturn
 
 from node.verdict import Reason
-from node.verification.judge.replies import Leaning, Question, Reply, Said, Silence, probability
+from node.verification.judge.replies import (
+    ROUNDING,
+    Leaning,
+    Question,
+    Reply,
+    Said,
+    Silence,
+    probability,
+)
 
 TOP_LOGPROBS = 20
 """The most that servers give."""
@@ -102,10 +110,7 @@ def _likeliest(choice: dict[str, Any]) -> list[tuple[str, float]] | None:
     entries = first.get("top_logprobs") if isinstance(first, dict) else None
     if not isinstance(entries, list) or not entries:
         raise _UnreadableError("the answer gives probabilities of no token")
-    likeliest = [_entry(entry) for entry in entries]
-    if len({token for token, _ in likeliest}) < len(likeliest):
-        raise _UnreadableError("the answer gives a token two probabilities")
-    return likeliest
+    return [_entry(entry) for entry in entries]
 
 
 def _entry(entry: Any) -> tuple[str, float]:
@@ -126,6 +131,10 @@ def _leaning(likeliest: Iterable[tuple[str, float]], question: Question) -> Lean
         if label in mass:
             mass[label] += given
             seen.add(label)
+    # Servers name several tokens alike (bytes, or with their blanks cut off), so that a name
+    # may come twice; but then, too, the probabilities are those of one choice.
+    if not rest >= -ROUNDING:
+        raise _UnreadableError("the probabilities add up to more than 1")
     if not seen:
         raise _UnreadableError("neither label is among the likeliest tokens")
     # A label that is not listed is no likelier than the last one listed, nor than all the rest.

@@ -20,7 +20,7 @@ BUILTIN = TINY.with_name("builtin_judge")
 FORMS = "builtin, hf:MODEL, openai:URL#MODEL"
 FILE_DIGESTS = {
     "config.json": "4a15eae552748bf5779d34bceb38eb375dad6dc5c4a84b760e326acadf04f141",
-    "model.safetensors": "f63a974b7e7f391f924e63129d0e77a5da39fc7f76f77f090690991b8da859f4",
+    "model.safetensors": "c45bd3aeb91d0bd75545dd599bd83ca714329a329c6b5e7fa5a81b78b7e071f9",
 }
 """Hex SHA-256 of each file that the embedded judge is loaded from; its vocabulary is the
 embedded model's."""

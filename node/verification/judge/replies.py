@@ -13,7 +13,7 @@ from node.verdict import Reason
 from node.verification.judge.settings import JudgeSettings
 from node.verification.judge.templates import Reading, Template
 
-_ROUNDING = 1e-3
+ROUNDING = 1e-3
 """By how much probabilities may miss their bounds: servers compute in half precision."""
 _DECISION = re.compile(r"<decision>(.*?)</decision>", re.DOTALL | re.IGNORECASE)
 
@@ -126,7 +126,7 @@ def read(reply: Reply, template: Template, settings: JudgeSettings) -> Finding:
 def _leaning(given: Leaning, settings: JudgeSettings) -> Finding:
     mass = given.accept + given.refuse
     # A comparison with what is not a number is false, so this catches it.
-    if not (min(given.accept, given.refuse) >= 0 and mass <= 1 + _ROUNDING):
+    if not (min(given.accept, given.refuse) >= 0 and mass <= 1 + ROUNDING):
         return Finding(
             Reason.JUDGE_GARBLED, detail=f"no probabilities: {given.accept}, {given.refuse}"
         )
@@ -164,7 +164,7 @@ def published_accepts(text: str) -> bool:
 
 def probability(logprob: float) -> float:
     """Return a probability, with rounding above 1 forgiven and all else kept."""
-    return min(1.0, math.exp(logprob)) if logprob < _ROUNDING else math.nan
+    return min(1.0, math.exp(logprob)) if logprob < ROUNDING else math.nan
 
 
 def _shortened(text: str) -> str:

@@ -62,6 +62,16 @@ def test_probabilities_of_a_label_are_added_up_over_its_spellings(question: Ques
     assert (leaning.accept, leaning.refuse) == pytest.approx((0.7, 0.1))
 
 
+def test_tokens_that_a_server_names_alike_are_added_up(question: Question) -> None:
+    """Bytes of foreign scripts are all shown as one sign, and some servers cut off blanks."""
+    yes, no = entries(yes=math.log(0.5)), entries(no=math.log(0.1))
+
+    leaning = reply_of(answer("yes", [*yes, *entries(yes=math.log(0.3)), *no, *no]), question)
+
+    assert isinstance(leaning, Leaning)
+    assert (leaning.accept, leaning.refuse) == pytest.approx((0.8, 0.2))
+
+
 def test_a_label_that_is_not_listed_is_taken_to_be_as_likely_as_it_can_be(
     question: Question,
 ) -> None:
@@ -121,7 +131,10 @@ def test_a_repeated_key_is_garbled(question: Question) -> None:
         [{"token": "yes", "logprob": None}],
         [{"token": 1, "logprob": -1.0}],
         entries(well=-0.1, maybe=-3.0),
-        [*entries(yes=-0.1), *entries(yes=-3.0)],
+        [*entries(yes=-0.1), *entries(yes=-0.2)],
+        entries(yes=-0.1, well=-0.2),
+        entries(yes=math.nan),
+        entries(yes=5.0),
     ],
 )
 def test_probabilities_that_cannot_be_read_decide_nothing(question: Question, top: Any) -> None:
