@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 SEED ?= 0
 
-.PHONY: demo test check swarm model reference vectors clean
+.PHONY: demo test check swarm model judge reference vectors clean
 
 demo: .venv/installed  ## four nodes on loopback learn together; ends with a scoreboard
 	$(BIN)/drl-node swarm up --nodes 4 --rounds 20
@@ -23,6 +23,9 @@ check: .venv/developer  ## what a change must pass: style, types, floors, tests
 
 model: .venv/developer  ## train the embedded model anew, from nothing (about ten minutes)
 	$(BIN)/python examples/tiny/train.py --out node/policy/builtin
+
+judge: .venv/developer  ## train the embedded judge anew from the embedded model (three minutes)
+	$(BIN)/python examples/judge/train.py --out node/policy/builtin_judge
 
 reference: .venv/developer  ## write the reference tables anew
 	$(BIN)/python -m node.reference
