@@ -1,5 +1,6 @@
 """Real nodes as a person starts them: separate processes over loopback."""
 
+import contextlib
 import json
 import re
 import signal
@@ -78,9 +79,19 @@ class Node:
         )
 
     def worker_pid(self) -> int:
+        """The model's process; libraries start short-lived others while they are imported."""
         assert self.process is not None
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return wait_for(lambda: int(text) if (text := children.read_text().strip()) else None, self)
+        tasks = Path(f"/proc/{self.process.pid}/task")
+
+        def look() -> int | None:
+            with contextlib.suppress(OSError):  # a thread or a child that has just ended
+                for children in tasks.glob("*/children"):
+                    for child in children.read_text().split():
+                        if b"node.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
+                            return int(child)
+            return None
+
+        return wait_for(look, self)
 
     def kill(self) -> None:
         assert self.process is not None
