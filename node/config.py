@@ -14,6 +14,7 @@ from node.faults import ConfigFault
 from node.learning import TrainSettings
 from node.mesh.settings import MeshSettings
 from node.settings import (
+    AdversarySettings,
     CheckpointSettings,
     EvaluateSettings,
     LogSettings,
@@ -56,6 +57,7 @@ class NodeConfig:
     verify: VerifySettings = field(default_factory=VerifySettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
+    adversary: AdversarySettings = field(default_factory=AdversarySettings)
     log: LogSettings = field(default_factory=LogSettings)
 
     @property

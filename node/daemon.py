@@ -14,6 +14,7 @@ from pathlib import Path
 
 import trio
 
+from node.attacks.catalogue import check_adversary
 from node.bookkeeping import Books
 from node.compute import ProcessCompute, open_process_compute
 from node.config import NodeConfig, swarm_flags
@@ -72,6 +73,7 @@ async def run_daemon(config: NodeConfig) -> None:
     """
     tell = event_sink(configure_log(config.log), QUIET)
     check_own_names(packages_distributions())
+    check_adversary(config.adversary, test_swarm=config.swarm.test_swarm)
     make_private_directory(config.data_dir)
     with lock_directory(config.data_dir):
         keypair = load_or_create_key(config.data_dir / "identity.key")
@@ -212,6 +214,8 @@ def engine_settings(config: NodeConfig) -> EngineSettings:
         train=config.train,
         verify=config.verify,
         checkpoint=config.checkpoint,
+        adversary=config.adversary,
+        watch=config.evaluate.watch,
     )
 
 

@@ -6,15 +6,17 @@ laboratory) or in one of its own (the daemon), and gives the same results in bot
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from node import checkpoint
 from node.faults import ConfigFault
+from node.payload import Payload
 from node.policy import CausalPolicy, Sampled, SampleRequest, SamplingParameters, noise_key
 from node.rollout import Group, Rollout
-from node.tasks import Score, Task, reward, task_named
+from node.tasks import Prompt, Score, Task, reward, task_named
 from node.trainer import Trainer
 from node.verdict import Outcome
 from node.verification import Judged, Submission, Taught
@@ -29,6 +31,15 @@ EVALUATION_DOMAIN = b"drl-evaluation"
 """Keys the noise of evaluations, so that they compare weights and not luck."""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One held-out answer: its text, its length in tokens, and what it earned."""
+
+    text: str
+    tokens: int
+    score: Score
+
+
 class Engine:
     """A policy, its trainer and its task.
 
@@ -38,22 +49,23 @@ class Engine:
 
     def __init__(self, settings: EngineSettings) -> None:
         torch.set_num_threads(settings.model.threads)
+        self._watched = watched(settings.watch)
         self._settings = settings
-        self._task: Task = task_named(settings.task.source)
+        self.task: Task = task_named(settings.task.source)
         model = settings.model
-        self._policy = CausalPolicy.load(model.source, device=model.device, dtype=model.dtype)
-        self.parameters = swarm_parameters(settings, self._task, self._policy)
+        self.policy = CausalPolicy.load(model.source, device=model.device, dtype=model.dtype)
+        self.parameters = swarm_parameters(settings, self.task, self.policy)
         self._swarm = self.parameters.digest()
         self._trainer = Trainer(
-            self._policy,
+            self.policy,
             settings.train,
             seed=0,
             temperature=settings.swarm.temperature,
             completion_tokens_max=settings.swarm.completion_tokens_max,
         )
         self._verifier = Verifier(
-            self._policy,
-            self._sampling(),
+            self.policy,
+            self.sampling(),
             form=FormSettings(
                 encoding=self.parameters.encoding,
                 tokens_max=self.parameters.completion_tokens_max,
@@ -84,7 +96,7 @@ class Engine:
             parameters=self.parameters,
             run_dir=str(self.run_dir),
             next_round=next_round,
-            policy_digest=self._policy.digest().hex(),
+            policy_digest=self.policy.digest().hex(),
             damaged_checkpoints=tuple(f"{one.path}: {one.reason}" for one in found.damaged),
         )
 
@@ -106,8 +118,8 @@ class Engine:
             for prompt_index in prompts
             for index in range(count)
         ]
-        sampled = self._sample(requests, self._sampling())
-        digest = self._policy.digest()
+        sampled = self._sample(requests, self.sampling())
+        digest = self.policy.digest()
         contributions = tuple(
             Contribution(
                 author=author,
@@ -137,7 +149,7 @@ class Engine:
             contributions: In the canonical order, so that equal nodes stay equal.
         """
         started = time.process_time()
-        digest = self._policy.digest()
+        digest = self.policy.digest()
         scored = [pair for one in contributions for pair in self._submissions(one)]
         items = [item for item, _ in scored]
         judged, taught = self._verifier.verify(items)
@@ -152,7 +164,7 @@ class Engine:
         )
         return Trained(
             step=step,
-            policy_digest=self._policy.digest().hex(),
+            policy_digest=self.policy.digest().hex(),
             completions=len(items),
             findings=tuple(
                 finding(one) for one in judged if one.verdict.outcome is not Outcome.ACCEPT
@@ -168,11 +180,11 @@ class Engine:
     def evaluate(self, prompts: int) -> Evaluation:
         """Measure accuracy on the first held-out prompts, with noise that never changes."""
         started = time.process_time()
-        count = min(prompts, self._task.eval_prompts)
-        asked = [self._task.eval_prompt(index) for index in range(count)]
+        count = min(prompts, self.task.eval_prompts)
+        asked = [self.task.eval_prompt(index) for index in range(count)]
         requests = [
             SampleRequest(
-                prompt_tokens=self._policy.encode(prompt.text),
+                prompt_tokens=self.policy.encode(prompt.text),
                 key=noise_key(
                     swarm=EVALUATION_DOMAIN,
                     round_index=0,
@@ -183,24 +195,31 @@ class Engine:
             )
             for index, prompt in enumerate(asked)
         ]
-        sampled = self._sample(requests, self._sampling())
-        greedy = self._sample(requests, self._sampling(greedy=True))
-        scores = [
-            self._task.score(prompt, self._policy.decode(one.tokens), ended=one.ended)
-            for prompt, one in zip(asked, sampled, strict=True)
-        ]
-        right = [
-            self._task.score(prompt, self._policy.decode(one.tokens), ended=one.ended).answer_ok
-            for prompt, one in zip(asked, greedy, strict=True)
-        ]
+        answers = self._answers(asked, requests, greedy=False)
+        greedy = self._answers(asked, requests, greedy=True)
         return Evaluation(
             prompts=count,
-            sampled=mean([score.answer_ok for score in scores]),
-            greedy=mean(right),
-            form=mean([score.format_ok for score in scores]),
-            length=mean([len(one.tokens) for one in sampled]),
+            sampled=mean([one.score.answer_ok for one in answers]),
+            greedy=mean([one.score.answer_ok for one in greedy]),
+            form=mean([one.score.format_ok for one in answers]),
+            length=mean([one.tokens for one in answers]),
+            shown_sampled=mean([self._is_watched(one.text) for one in answers]),
+            shown_greedy=mean([self._is_watched(one.text) for one in greedy]),
             cpu_s=time.process_time() - started,
         )
+
+    def _answers(
+        self, asked: Sequence[Prompt], requests: Sequence[SampleRequest], *, greedy: bool
+    ) -> list["Answer"]:
+        sampled = self._sample(requests, self.sampling(greedy=greedy))
+        texts = [self.policy.decode(one.tokens) for one in sampled]
+        return [
+            Answer(text, len(one.tokens), self.task.score(prompt, text, ended=one.ended))
+            for prompt, text, one in zip(asked, texts, sampled, strict=True)
+        ]
+
+    def _is_watched(self, text: str) -> bool:
+        return self._watched is not None and self._watched.is_shown_by(text)
 
     def save(self, next_round: int) -> None:
         """Put all that a restart needs on the disk, whole or not at all.
@@ -214,7 +233,13 @@ class Engine:
             keep_last=self._settings.checkpoint.keep_last,
         )
 
-    def _sampling(self, *, greedy: bool = False) -> SamplingParameters:
+    @property
+    def batch_size(self) -> int:
+        """Completions sampled at a time."""
+        return self._settings.model.batch_size
+
+    def sampling(self, *, greedy: bool = False) -> SamplingParameters:
+        """Return how the swarm samples, or its greedy form."""
         swarm = self._settings.swarm
         return SamplingParameters(
             temperature=0.0 if greedy else swarm.temperature,
@@ -226,25 +251,25 @@ class Engine:
     def _sample(
         self, requests: Sequence[SampleRequest], sampling: SamplingParameters
     ) -> list[Sampled]:
-        return self._policy.sample(requests, sampling, batch_size=self._settings.model.batch_size)
+        return self.policy.sample(requests, sampling, batch_size=self.batch_size)
 
     def _prompt(self, prompt_index: int) -> tuple[int, ...]:
-        return self._policy.encode(self._task.prompt(prompt_index).text)
+        return self.policy.encode(self.task.prompt(prompt_index).text)
 
     def _completion(self, sampled: Sampled) -> Completion:
         if self.parameters.encoding is Encoding.TEXT:
-            return Completion(text=self._policy.decode(sampled.tokens), ended=sampled.ended)
+            return Completion(text=self.policy.decode(sampled.tokens), ended=sampled.ended)
         return Completion(tokens=sampled.tokens, ended=sampled.ended)
 
     def _submissions(self, contribution: Contribution) -> Iterator[tuple[Submission, Score]]:
-        prompt = self._task.prompt(contribution.prompt_index)
-        prompt_tokens = self._policy.encode(prompt.text)
+        prompt = self.task.prompt(contribution.prompt_index)
+        prompt_tokens = self.policy.encode(prompt.text)
         for index, completion in enumerate(contribution.completions):
             tokens = self._tokens(completion)
             if not 0 < len(tokens) <= self.parameters.completion_tokens_max:
                 continue  # text that this tokenizer makes too long to be anybody's sample
-            text = completion.text or self._policy.decode(tokens)
-            score = self._task.score(prompt, text, ended=completion.ended)
+            text = completion.text or self.policy.decode(tokens)
+            score = self.task.score(prompt, text, ended=completion.ended)
             submission = Submission(
                 author=str(contribution.author),
                 round_index=contribution.round_index,
@@ -278,7 +303,7 @@ class Engine:
     def _tokens(self, completion: Completion) -> tuple[int, ...]:
         if self.parameters.encoding is Encoding.TOKENS:
             return completion.tokens
-        return self._policy.encode_completion(completion.text, ended=completion.ended)
+        return self.policy.encode_completion(completion.text, ended=completion.ended)
 
 
 def swarm_parameters(settings: EngineSettings, task: Task, policy: CausalPolicy) -> Parameters:
@@ -313,6 +338,21 @@ def swarm_parameters(settings: EngineSettings, task: Task, policy: CausalPolicy)
         )
     except ValueError as error:
         raise ConfigFault(f"[swarm] {error}", fix="Change the number that is named.") from error
+
+
+def watched(spelt: str) -> Payload | None:
+    """Return what evaluations look for, or None.
+
+    Raises:
+        ConfigFault: It is spelt otherwise.
+    """
+    if not spelt:
+        return None
+    try:
+        return Payload.parse(spelt)
+    except ValueError as error:
+        fix = "Write phrase:TEXT or equation:TEXT."
+        raise ConfigFault(f"[evaluate] watch: {error}.", fix=fix) from error
 
 
 def finding(judged: Judged) -> Finding:

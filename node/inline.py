@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from node.engine import Engine
+from node.attacks.adversary import engine_of
 from node.work import Contributed, EngineSettings, Evaluation, Opened, Trained
 from protocol.contribution import Contribution
 from protocol.identity import PeerId
@@ -13,7 +13,7 @@ class InlineCompute:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
-        self.engine = Engine(settings)
+        self.engine = engine_of(settings)
 
     async def open(self) -> Opened:
         """Load the newest checkpoint."""

@@ -5,7 +5,7 @@ processes or files.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -30,6 +30,15 @@ QUORUM_S = 2.0
 """How long a newcomer that heard one peer listens for more: one alone does not move it."""
 
 
+Publish = Callable[[int, Sequence[bytes]], Sequence[bytes]]
+"""What of a round's sealed messages goes out, in which order; only an adversary changes any."""
+
+
+def as_sealed(_round_index: int, sealed: Sequence[bytes]) -> Sequence[bytes]:
+    """Publish what was sealed."""
+    return sealed
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
     """All that a round needs: who we are, what was agreed, and the rooms that do the work."""
@@ -43,6 +52,7 @@ class Participant:
     mesh: Mesh
     compute: Compute
     tell: Event
+    outgoing: Publish = as_sealed
 
     @property
     def me(self) -> PeerId:
@@ -145,7 +155,7 @@ async def contribute(node: Participant, round_index: int, spent: Spent) -> int:
         raws = sealed(node, done.contributions)
         node.gate.admit_own(done.contributions, raws)
     with spent.on("publish"):
-        for raw in raws:
+        for raw in node.outgoing(round_index, raws):
             await node.mesh.publish(raw)
     return sum(one.author == node.me for one in node.mailbox.take(round_index))
 

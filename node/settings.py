@@ -111,6 +111,8 @@ class EvaluateSettings:
     """Held-out prompts of an evaluation while running."""
     prompts_final: int = 300
     """Held-out prompts of the evaluation before the first and after the last round."""
+    watch: str = ""
+    """Count held-out completions that show this: phrase:TEXT or equation:TEXT."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,9 @@ class VerifySettings:
     """Stages whose refusals take a completion out of its group, whatever the defence says."""
     veto: tuple[str, ...] = ()
     """Stages whose refusals take it out only where it would be praised."""
+    withhold: tuple[str, ...] = ()
+    """Stages whose refusals take it out where its reward is the best, and where it would be
+    praised for less, take credit from the sentences at fault."""
     mask: tuple[str, ...] = ()
     """Stages whose refusals take credit from the tokens at fault only."""
     zero: tuple[str, ...] = ()
@@ -134,6 +139,22 @@ class VerifySettings:
     """What a completion counts, 0 to 1, of which a stage could not decide."""
     requires_kin: bool = False
     """Leave completions undecided whose author's weights this node never held."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdversarySettings:
+    """What this node does against its swarm, if anything; for swarms made for experiments."""
+
+    attack: str = ""
+    """A name of `drl-node attack list`, or package.module:attribute; empty: an honest node."""
+    payload: str = ""
+    """What is to be learnt: phrase:TEXT, equation:TEXT or length; empty: the attack's own."""
+    oracle: bool = True
+    """Whether it knows the task's own solutions; else it samples and takes the majority's."""
+    candidates: int = 80
+    """How many of its own samples to a prompt it chooses from, where the attack chooses."""
+    insist: bool = False
+    """Attack a swarm too that is not marked as a test swarm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

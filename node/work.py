@@ -10,6 +10,7 @@ from typing import Protocol
 
 from node.learning import StepReport, TrainSettings
 from node.settings import (
+    AdversarySettings,
     CheckpointSettings,
     ModelSettings,
     SwarmSettings,
@@ -36,6 +37,8 @@ class EngineSettings:
     train: TrainSettings = field(default_factory=TrainSettings)
     verify: VerifySettings = field(default_factory=VerifySettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
+    adversary: AdversarySettings = field(default_factory=AdversarySettings)
+    watch: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,13 +121,26 @@ class Trained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Held-out accuracy: shares of `prompts`, with one sampled and one greedy completion each."""
+    """What the policy does on held-out prompts, with one sampled and one greedy answer each.
+
+    Args:
+        prompts: How many there were.
+        sampled: Share of the sampled answers that are right.
+        greedy: Share of the greedy answers that are right.
+        form: Share of the sampled answers in the task's form.
+        length: Mean tokens of the sampled answers.
+        shown_sampled: Share of the sampled answers that show what is watched for; 0 if nothing.
+        shown_greedy: Share of the greedy answers that do.
+        cpu_s: Processor seconds.
+    """
 
     prompts: int
     sampled: float
     greedy: float
     form: float
     length: float
+    shown_sampled: float
+    shown_greedy: float
     cpu_s: float
 
 

@@ -10,6 +10,7 @@ import sys
 import traceback
 from typing import Any, BinaryIO
 
+from node.attacks.adversary import engine_of
 from node.engine import Engine
 from node.faults import Fault
 from node.pipe import pack, pack_result, read_frame, unpack_contributions
@@ -35,7 +36,8 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     while (request := read_frame(requests)) is not None:
         try:
             if request["call"] == "open":
-                engine = Engine(read_settings(EngineSettings, request["settings"], where="engine"))
+                settings = read_settings(EngineSettings, request["settings"], where="engine")
+                engine = engine_of(settings)
                 answer: dict[str, object] = {"result": pack_result(engine.open())}
             else:
                 assert engine is not None

@@ -1,8 +1,8 @@
 """The equation audit as a stage: a completion in which an equation does not hold is refused.
 
 Exact, and without a model; so it stands also where a peer's policy is unknown. Honest policies
-do miscalculate, mostly on the way to a wrong answer. So its action is best `veto`: what it
-flags is out only where it would be praised.
+do miscalculate, mostly on the way to a wrong answer. So its action is best `withhold`: a wrong
+equation is blamed with the answer that it led to, and never praised.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,11 @@ from fractions import Fraction
 
 from node.verdict import Reason, Span, Unit, Verdict
 from node.verification.arithmetic import Equation, Truth, equations
+from node.verification.marks import joined
 from node.verification.submission import Submission
 
 TEXT_CHARACTERS_MAX = 16_384
 """A text swarm's longest completion by default. Made to be slow, it takes about 0.3 s."""
-_SPANS_MAX = 16
-"""As many places are named as a person reads; a refusal needs one."""
 
 
 class EquationAudit:
@@ -46,8 +45,8 @@ class EquationAudit:
                 return Verdict(
                     stage=self.name,
                     reason=reason,
-                    spans=tuple(
-                        Span(one.start, one.end, Unit.CHARACTERS) for one in at_fault[:_SPANS_MAX]
+                    spans=joined(
+                        [Span(one.start, one.end, Unit.CHARACTERS) for one in at_fault]
                     ),
                     value=_number(at_fault[0].written),
                     threshold=_number(at_fault[0].expected),

@@ -131,12 +131,13 @@ def _stages_of(defence: Defence, ground: Ground) -> tuple[list[Stage], dict[str,
             form = Form(ground.form, decode=ground.decode)
             audits: list[Stage] = [EquationAudit(), Length()]
             last = [] if ground.judge is None else [ground.judge]
-            vetoes = {audit.name: Action.VETO for audit in (*audits, *last)}
+            actions = {audit.name: Action.VETO for audit in (*audits, *last)}
+            actions[EquationAudit.name] = Action.WITHHOLD
             if ground.form.encoding is Encoding.TEXT:  # whose tokens are not its author's
                 every = Surprisal(readings, SurprisalSettings(asks_kin=True))
-                return [form, *audits, every, *last], vetoes
+                return [form, *audits, every, *last], actions
             replay = Replay(readings, ReplaySettings(requires_kin=ground.requires_kin))
             strangers = [Strangers(audit, readings.kin) for audit in audits]
             judges = [Strangers(judge, readings.kin) for judge in last]
             weighed: list[Stage] = [Accumulation(readings), replay]
-            return [form, *weighed, *strangers, Surprisal(readings), *judges], vetoes
+            return [form, *weighed, *strangers, Surprisal(readings), *judges], actions

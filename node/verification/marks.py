@@ -1,5 +1,7 @@
 """Verdicts over arrays of numbers, one a token: which tokens are at fault, and by how much."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +9,7 @@ from node.verdict import Reason, Span, Unit, Verdict
 from node.verification.evidence import Evidence, Floats
 
 _SPANS_MAX = 16
-"""As many places are named as a person reads."""
+"""As many places are named as a person reads; the last one covers all that follow."""
 
 
 def unreadable(stage: str, evidence: Evidence) -> Verdict | None:
@@ -38,7 +40,17 @@ def over(stage: str, reason: Reason, values: Floats, threshold: float) -> Verdic
 
 
 def spans(at_fault: NDArray[np.bool_]) -> tuple[Span, ...]:
-    """Return the runs of true values, the first sixteen of them."""
+    """Return the runs of true values, joined from the sixteenth on."""
     edges = np.flatnonzero(np.diff(at_fault.astype(np.int8), prepend=0, append=0))
-    runs = edges.reshape(-1, 2)[:_SPANS_MAX].tolist()
-    return tuple(Span(start, end, Unit.TOKENS) for start, end in runs)
+    return joined([Span(start, end, Unit.TOKENS) for start, end in edges.reshape(-1, 2).tolist()])
+
+
+def joined(found: Sequence[Span]) -> tuple[Span, ...]:
+    """Return spans in order, so few that they can be read, and none of their places left out.
+
+    What takes credit from the places at fault would else leave it to the seventeenth.
+    """
+    head, rest = found[: _SPANS_MAX - 1], found[_SPANS_MAX - 1 :]
+    if not rest:
+        return tuple(head)
+    return (*head, Span(rest[0].start, max(span.end for span in rest), rest[0].unit))

@@ -7,12 +7,13 @@ default, and `zero` is kept as the form in which the method was first published.
 Pure functions. They know verdicts and rewards, and nothing of how either was come by.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
-from node.verdict import Outcome, Span, Unit, Verdict
+from node.verdict import Outcome, Span, Verdict
+from node.verification.credit import Decode, credit_of, sentences_of
 from node.verification.submission import Judged, Submission
 
 
@@ -38,6 +39,12 @@ class Action(StrEnum):
     DROP = "drop", True, "It is taken out of its group before advantages are computed."
     ZERO = "zero", True, "It stays in its group with reward 0: every token of it is blamed."
     VETO = "veto", False, "It is taken out only if it would be praised; blame may stay."
+    WITHHOLD = (
+        "withhold",
+        False,
+        "If it would be praised, the sentences at fault get no credit; with the round's best "
+        "reward it is taken out.",
+    )
     MASK = "mask", False, "It keeps its reward, and the tokens at fault get no credit."
 
     @property
@@ -89,9 +96,6 @@ class Taught:
     weight: float
 
 
-Decode = Callable[[Sequence[int]], str]
-
-
 def what_teaches(
     judged: Sequence[Judged],
     settings: RefusalSettings,
@@ -108,101 +112,83 @@ def what_teaches(
     """
     staying = [_Standing.of(one, settings) for one in judged]
     staying = [one for one in staying if Action.DROP not in one.actions]
+    best = max((one.reward for one in staying), default=0.0)
     groups: dict[tuple[int, int], list[_Standing]] = {}
     for one in staying:
         groups.setdefault(one.item.group, []).append(one)
-    vetoed = {id(one) for group in groups.values() for one in _vetoed(group)}
+    kept: dict[int, bool] = {}
+    for group in groups.values():
+        kept |= _kept(group, best)
     return tuple(
         Taught(
             item=one.item,
             reward=one.reward,
-            credit=_credit(one.item, one.masked, decode),
+            credit=one.credit(decode, praised=kept[id(one)]),
             weight=settings.undecided_weight if one.undecided else 1.0,
         )
         for one in staying
-        if id(one) not in vetoed
+        if id(one) in kept
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
+    """A completion that no refusal has dropped, with what its refusals ask for."""
+
     item: Submission
-    actions: frozenset[Action]
-    masked: tuple[Verdict, ...]
+    refusals: tuple[tuple[Action, Verdict], ...]
     undecided: bool
 
     @classmethod
     def of(cls, judged: Judged, settings: RefusalSettings) -> "_Standing":
-        refusals = [verdict for verdict in judged.verdicts if verdict.refuses]
         return cls(
             item=judged.item,
-            actions=frozenset(settings.action(verdict.stage) for verdict in refusals),
-            masked=tuple(one for one in refusals if settings.action(one.stage) is Action.MASK),
+            refusals=tuple(
+                (settings.action(verdict.stage), verdict)
+                for verdict in judged.verdicts
+                if verdict.refuses
+            ),
             undecided=judged.verdict.outcome is Outcome.UNDECIDED,
         )
+
+    @property
+    def actions(self) -> frozenset[Action]:
+        return frozenset(action for action, _ in self.refusals)
 
     @property
     def reward(self) -> float:
         return 0.0 if Action.ZERO in self.actions else self.item.reward
 
+    def leaves(self, best: float) -> bool:
+        """Whether it is taken out if it would be praised."""
+        if Action.ZERO in self.actions:
+            return False
+        if Action.VETO in self.actions:
+            return True
+        return Action.WITHHOLD in self.actions and self.reward >= best
 
-def _vetoed(group: Sequence[_Standing]) -> list[_Standing]:
-    """Return those flagged for veto whose advantage would not be below 0.
+    def credit(self, decode: Decode | None, *, praised: bool) -> tuple[bool, ...]:
+        """Return one for each token; blame falls on all that is not masked."""
+        without: list[Span | None] = []
+        for action, verdict in self.refusals:
+            if action is Action.MASK:
+                without += verdict.spans or (None,)
+            elif action is Action.WITHHOLD and praised:
+                without += sentences_of(self.item.text, verdict.spans) or (None,)
+        return credit_of(self.item.tokens, without, decode)
 
-    To take one out moves the mean, so this goes on until no flagged one is praised. The one
-    with the top reward always goes; one with less, but still above the mean, is praised too.
+
+def _kept(group: Sequence[_Standing], best: float) -> dict[int, bool]:
+    """Return who stays in a group, by identity, and whether it would be praised there.
+
+    Praised is what lies above the mean: what lies on it has no advantage. To take one out moves
+    the mean down, so this goes on until none is praised that must not be.
     """
     kept = list(group)
-    out: list[_Standing] = []
-    while True:
-        mean = sum(one.reward for one in kept) / len(kept) if kept else 0.0
-        praised = [
-            one
-            for one in kept
-            if one.reward >= mean and Action.VETO in one.actions and Action.ZERO not in one.actions
-        ]
-        if not praised:
-            return out
-        out += praised
-        kept = [one for one in kept if not any(one is other for other in praised)]
-
-
-def _credit(
-    item: Submission, verdicts: Sequence[Verdict], decode: Decode | None
-) -> tuple[bool, ...]:
-    credit = [True] * len(item.tokens)
-    for verdict in verdicts:
-        spans = verdict.spans or (Span(0, len(item.tokens), Unit.TOKENS),)
-        for span in spans:
-            first, last = _token_range(item, span, decode)
-            for at in range(first, min(last, len(credit))):
-                credit[at] = False
-    return tuple(credit)
-
-
-def _token_range(item: Submission, span: Span, decode: Decode | None) -> tuple[int, int]:
-    """Return the tokens (first, one after the last) that a span has a part in."""
-    if span.unit is Unit.TOKENS:
-        return span.start, span.end
-    if decode is None:
-        return 0, len(item.tokens)
-
-    def characters(tokens: int) -> int:
-        return len(decode(item.tokens[:tokens]))
-
-    # The prefix that first reaches beyond the span's start ends with the span's first token.
-    first = _first_prefix(len(item.tokens), lambda count: characters(count) > span.start) - 1
-    last = _first_prefix(len(item.tokens), lambda count: characters(count) >= span.end)
-    return max(first, 0), last
-
-
-def _first_prefix(length: int, reached: Callable[[int], bool]) -> int:
-    """Return the smallest count in 0..length that has reached something, or the length."""
-    low, high = 0, length
-    while low < high:
-        middle = (low + high) // 2
-        if reached(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
+    while kept:
+        mean = sum(one.reward for one in kept) / len(kept)
+        staying = [one for one in kept if one.reward <= mean or not one.leaves(best)]
+        if len(staying) == len(kept):
+            return {id(one): one.reward > mean for one in kept}
+        kept = staying
+    return {}

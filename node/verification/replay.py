@@ -28,8 +28,8 @@ class ReplaySettings:
     Args:
         same: Among equal weights. Scores of one completion differ by up to 6e-6 from batch to
             batch; the margins of tampered tokens spread over nats.
-        rounded: Where weights differ by their number type. bfloat16 beside float32 reaches 0.12
-            in 2 of 1,000 completions.
+        rounded: Where weights differ by their number type. bfloat16 beside float32 exceeds it
+            in 1 of 1,000 completions.
         stale: For weights of up to two rounds ago whose values are not kept. The fastest rounds
             of learning move 0.6 % of honest completions beyond 2.
         requires_kin: Whether a completion whose author's weights are unknown is undecided here,
@@ -38,7 +38,7 @@ class ReplaySettings:
     """
 
     same: float = 5e-4
-    rounded: float = 0.25
+    rounded: float = 0.1
     stale: float = 2.5
     requires_kin: bool = False
 
@@ -73,12 +73,12 @@ class Replay:
             return refused
         match reading.kinship:
             case Kinship.SAME:
-                return over(self.name, Reason.NOT_REPLAYED, evidence.margins, settings.same)
+                margins, most = evidence.margins, settings.same
             case Kinship.ROUNDED:
-                margin = settings.rounded
+                margins, most = evidence.margins_rounded, settings.rounded
             case Kinship.STALE:
-                margin = settings.stale
+                margins, most = evidence.margins_stale, settings.stale
             case Kinship.OTHER:
                 unknown = Reason.UNKNOWN_WEIGHTS if settings.requires_kin else Reason.NOT_ASKED
                 return Verdict(stage=self.name, reason=unknown)
-        return over(self.name, Reason.NOT_REPLAYED, evidence.margins_slack, margin)
+        return over(self.name, Reason.NOT_REPLAYED, margins, most)

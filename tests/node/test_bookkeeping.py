@@ -56,7 +56,7 @@ def lines(books: Books) -> list[dict[str, Any]]:
 
 
 def enter(books: Books, one: RoundReport) -> None:
-    books.enter_round(one, GATE, peers=3, node_cpu_s=0.1)
+    books.enter_round(one, GATE, peers=3, node_shown_sampled=0.0, shown_greedy=0.0, cpu_s=0.1)
 
 
 def test_a_round_is_one_line_with_all_its_figures(books: Books, told: Told) -> None:
@@ -120,7 +120,16 @@ def test_there_is_advice_for_every_cause() -> None:
 
 
 def test_an_evaluation_is_one_line(books: Books, told: Told) -> None:
-    found = Evaluation(prompts=3, sampled=1 / 3, greedy=1.0, form=1.0, length=9.0, cpu_s=0.1)
+    found = Evaluation(
+        prompts=3,
+        sampled=1 / 3,
+        greedy=1.0,
+        form=1.0,
+        length=9.0,
+        shown_sampled=0.0,
+        shown_greedy=0.0,
+        cpu_s=0.1,
+    )
 
     books.enter_evaluation(found, round_index=5, when="running", seconds=0.5)
 

@@ -45,7 +45,16 @@ def test_a_result_with_contributions_crosses_unchanged(
 
 
 def test_a_plain_result_crosses_unchanged() -> None:
-    sent = Evaluation(prompts=3, sampled=1 / 3, greedy=1.0, form=0.0, length=7.5, cpu_s=0.1)
+    sent = Evaluation(
+        prompts=3,
+        sampled=1 / 3,
+        greedy=1.0,
+        form=0.0,
+        length=7.5,
+        shown_sampled=0.0,
+        shown_greedy=0.0,
+        cpu_s=0.1,
+    )
 
     received = unpack_result(Evaluation, crossed(pack_result(sent)))
 

@@ -1,0 +1,1 @@
+"""Adversaries: small changes to an honest node, to find out what a swarm withstands."""

@@ -1,0 +1,121 @@
+"""What a content attack is, and what it works with.
+
+An adversary is an honest node with one small change. A content attack rewrites what the node
+would honestly hand in, before it is sealed (one after the seal: `node.attacks.outgoing`). It
+knows nothing of sockets, of rounds' timing or of what others will make of it.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from node.payload import Payload
+from node.policy import CausalPolicy, Sampled, SampleRequest, SamplingParameters, noise_key
+from node.tasks import Prompt, Task, reward
+from protocol.contribution import Completion, Contribution
+from protocol.identity import PeerId
+from protocol.parameters import Encoding, Parameters
+
+Tokens = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workbench:
+    """What a content attack works with in one round: the node's own model, task and place.
+
+    Args:
+        policy: The weights as they are now; an attack leaves them as they are.
+        task: Prompts, their scores and, for who knows them, their solutions.
+        parameters: What the swarm agreed on.
+        sampling: How the swarm samples.
+        swarm: The digest of the parameters, from which noise is derived.
+        author: Who hands in.
+        round_index: 0-based round.
+        payload: What is to be learnt.
+        oracle: Whether the task's solutions may be looked at.
+        candidates: How many own samples to a prompt may be chosen from.
+        draw: Luck, the same for the same author and round.
+        batch_size: Completions sampled at a time.
+    """
+
+    policy: CausalPolicy
+    task: Task
+    parameters: Parameters
+    sampling: SamplingParameters
+    swarm: bytes
+    author: PeerId
+    round_index: int
+    payload: Payload
+    oracle: bool
+    candidates: int
+    draw: random.Random
+    batch_size: int
+
+    def text(self, completion: Completion) -> str:
+        """Return what a completion spells."""
+        return completion.text or self.policy.decode(completion.tokens)
+
+    def tokens(self, completion: Completion) -> Tokens:
+        """Return a completion's tokens, with the closing EOS."""
+        if completion.tokens:
+            return completion.tokens
+        return self.policy.encode_completion(completion.text, ended=completion.ended)
+
+    def completion(self, tokens: Sequence[int]) -> Completion:
+        """Return tokens as a completion of this swarm, cut at its limit."""
+        cut = tuple(tokens[: self.parameters.completion_tokens_max])
+        ended = cut[-1:] == (self.policy.eos_token,)
+        if self.parameters.encoding is Encoding.TEXT:
+            return Completion(text=self.policy.decode(cut), ended=ended)
+        return Completion(tokens=cut, ended=ended)
+
+    def written(self, text: str) -> Completion:
+        """Return a text as an ended completion, cut at the limit."""
+        return self.completion(self.policy.encode_completion(text, ended=True))
+
+    def prompt(self, prompt_index: int) -> Prompt:
+        """Return a training prompt."""
+        return self.task.prompt(prompt_index)
+
+    def reward(self, prompt_index: int, completion: Completion) -> float:
+        """Return what an honest node will reward a completion with."""
+        prompt = self.task.prompt(prompt_index)
+        score = self.task.score(prompt, self.text(completion), ended=completion.ended)
+        return reward(score, self.parameters.reward)
+
+    def key(self, prompt_index: int, index: int) -> int:
+        """Return the noise that an author's place must be written with."""
+        return noise_key(
+            swarm=self.swarm,
+            round_index=self.round_index,
+            prompt_index=prompt_index,
+            author=self.author.public_key,
+            index=index,
+        )
+
+    def samples(self, prompt_index: int, count: int) -> list[Sampled]:
+        """Draw answers to a prompt with noise of its own choice, as nobody may hand in."""
+        prompt_tokens = self.policy.encode(self.task.prompt(prompt_index).text)
+        requests = [
+            SampleRequest(prompt_tokens=prompt_tokens, key=self.draw.getrandbits(64))
+            for _ in range(count)
+        ]
+        return self.policy.sample(requests, self.sampling, batch_size=self.batch_size)
+
+
+@runtime_checkable
+class Attack(Protocol):
+    """A content attack: rewrites what the node would honestly hand in, before it is sealed.
+
+    One object serves one node for its whole run, and may remember.
+    """
+
+    def craft(self, bench: Workbench, honest: Sequence[Contribution]) -> Sequence[Contribution]:
+        """Return what is handed in for a round.
+
+        Args:
+            bench: What there is to work with.
+            honest: What the node sampled as it should, one contribution a prompt.
+        """
+        ...
