@@ -56,7 +56,7 @@ def lines(books: Books) -> list[dict[str, Any]]:
 
 
 def enter(books: Books, one: RoundReport) -> None:
-    books.enter_round(one, GATE, peers=3, node_shown_sampled=0.0, shown_greedy=0.0, cpu_s=0.1)
+    books.enter_round(one, GATE, peers=3, node_cpu_s=0.1)
 
 
 def test_a_round_is_one_line_with_all_its_figures(books: Books, told: Told) -> None:

@@ -46,7 +46,7 @@ def test_a_share_is_whole_and_the_same_whoever_samples_it_again(settings: Engine
 
     assert sampled == share(other, PEERS[0], 3)
     assert [len(each.completions) for each in sampled] == [4, 4]
-    assert {each.policy_digest for each in sampled} == {one._policy.digest()}
+    assert {each.policy_digest for each in sampled} == {one.policy.digest()}
 
 
 def test_another_author_or_round_is_other_noise(settings: EngineSettings) -> None:
@@ -174,7 +174,7 @@ def test_a_policy_that_another_sampled_from_is_noticed(settings: EngineSettings)
 
 def test_a_round_in_which_nobody_contributed_is_a_normal_round(settings: EngineSettings) -> None:
     engine = Engine(settings)
-    before = engine._policy.digest().hex()
+    before = engine.policy.digest().hex()
 
     trained = engine.train(PEERS[0], 0, [])
 
