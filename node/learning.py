@@ -100,6 +100,10 @@ class TrainSettings:
     """Completions in one forward and backward pass; bounds memory, changes nothing learnt."""
     mask_truncated: bool = False
     """Leave completions that ran into the token limit out of the loss, though not of the mean."""
+    author_share_max: float = 0.25
+    """Most of a step's praise that one author may have whose completions cannot be replayed."""
+    strangers_share_max: float = 0.5
+    """Most of it that all such authors may have together; 1 is off."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained with, by the setting's name."""
@@ -111,6 +115,9 @@ class TrainSettings:
             raise ValueError(f"weight_decay must be at least 0, not {self.weight_decay}")
         if not all(0.0 <= beta < 1.0 for beta in self.betas):
             raise ValueError(f"betas must both be in [0, 1), not {self.betas}")
+        for name in ("author_share_max", "strangers_share_max"):
+            if not 0.0 <= getattr(self, name) <= 1.0:
+                raise ValueError(f"{name} must be in 0..1, not {getattr(self, name)}")
         for name in ("minibatches", "epochs", "microbatch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")

@@ -16,6 +16,8 @@ class Rollout:
         index: Its 0-based place among its author's completions of the prompt.
         credit: One for each completion token, false where it must not be learnt from; () is all.
         weight: What its tokens count in the loss, in 0..1.
+        bound: Whether its author's share of a step's praise is bounded: where nothing proves
+            that the completion is what an honest node would have written.
         old_logprobs: Of its tokens, in nats, under this node's weights at the start of the
             round, where somebody has read them already; () where not.
     """
@@ -28,6 +30,7 @@ class Rollout:
     index: int
     credit: tuple[bool, ...] = ()
     weight: float = 1.0
+    bound: bool = False
     old_logprobs: tuple[float, ...] = ()
 
 

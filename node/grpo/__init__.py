@@ -7,6 +7,7 @@ one group (one prompt).
 from node.grpo.advantages import all_equal, group_advantages, ragged_advantages
 from node.grpo.batch import microbatches, minibatches, pad_rows, token_mask
 from node.grpo.loss import Denominators, LossStatistics, grpo_loss
+from node.grpo.shares import share_factors
 
 __all__ = [
     "Denominators",
@@ -18,5 +19,6 @@ __all__ = [
     "minibatches",
     "pad_rows",
     "ragged_advantages",
+    "share_factors",
     "token_mask",
 ]

@@ -1,9 +1,10 @@
 """What a round's groups can teach, before any model is asked; knows rewards and lengths only."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from node.grpo import ragged_advantages
+from node.grpo import ragged_advantages, share_factors
 from node.learning import NoGradient, TrainSettings
 from node.rollout import Group, Rollout
 
@@ -65,13 +66,18 @@ def lesson_of(groups: Sequence[Group], settings: TrainSettings) -> Lesson:
         [[rollout.reward for rollout in group.rollouts] for group in groups],
         scale=settings.scale_rewards,
     )
+    weighed = [
+        [advantage * rollout.weight for rollout, advantage in zip(group.rollouts, row, strict=True)]
+        for group, row in zip(groups, (row.tolist() for row in advantages), strict=True)
+    ]
+    factors = _factors(groups, weighed, settings)
     taught: list[Example] = []
     equal = 0
-    for group, of_group in zip(groups, advantages, strict=True):
-        teaches = bool(of_group.any())
+    for group, of_group, unweighed in zip(groups, weighed, advantages, strict=True):
+        teaches = bool(unweighed.any())
         equal += not teaches
         if teaches or settings.beta:
-            taught += _examples(group, of_group.tolist(), settings)
+            taught += _examples(group, of_group, factors, settings)
     rollouts = tuple(rollout for group in groups for rollout in group.rollouts)
     return Lesson(
         examples=tuple(taught),
@@ -81,12 +87,37 @@ def lesson_of(groups: Sequence[Group], settings: TrainSettings) -> Lesson:
     )
 
 
-def _examples(group: Group, advantages: Sequence[float], settings: TrainSettings) -> list[Example]:
+def _factors(
+    groups: Sequence[Group], weighed: Sequence[Sequence[float]], settings: TrainSettings
+) -> Mapping[str, float]:
+    """Return what each bound author's praise is scaled by."""
+    praise: defaultdict[str, float] = defaultdict(float)
+    unbound = 0.0
+    for group, of_group in zip(groups, weighed, strict=True):
+        for rollout, advantage in zip(group.rollouts, of_group, strict=True):
+            if rollout.bound:
+                praise[rollout.author] += max(0.0, advantage)
+            else:
+                unbound += max(0.0, advantage)
+    return share_factors(
+        praise,
+        unbound,
+        each_max=settings.author_share_max,
+        together_max=settings.strangers_share_max,
+    )
+
+
+def _examples(
+    group: Group,
+    advantages: Sequence[float],
+    factors: Mapping[str, float],
+    settings: TrainSettings,
+) -> list[Example]:
     return [
         Example(
             rollout.prompt_tokens,
             rollout.completion_tokens,
-            advantage * rollout.weight,
+            advantage * factors[rollout.author] if rollout.bound and advantage > 0 else advantage,
             rollout.credit,
             rollout.old_logprobs,
         )

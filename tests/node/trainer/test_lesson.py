@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from node.learning import NoGradient, TrainSettings
@@ -88,3 +90,35 @@ def test_a_round_without_a_gradient_is_named(
     groups: list[Group], settings: TrainSettings, warning: NoGradient | None
 ) -> None:
     assert lesson_of(groups, settings).warning is warning
+
+
+def authored(reward: float, author: str, *, bound: bool = True) -> Rollout:
+    return replace(rollout(reward), author=author, bound=bound)
+
+
+def test_a_bound_author_has_no_more_than_its_share_of_the_praise() -> None:
+    """However often it is right while the others hardly ever are."""
+    thief = group(
+        *(authored(2.0, "thief") for _ in range(4)),
+        *(authored(0.0, "me", bound=False) for _ in range(4)),
+    )
+    own = group(authored(2.0, "me", bound=False), authored(0.0, "me", bound=False))
+    lesson = lesson_of([thief, own], TrainSettings(author_share_max=0.25))
+    praise = [one.advantage for one in lesson.examples if one.advantage > 0]
+
+    assert sum(praise[:4]) == pytest.approx(sum(praise) * 0.25)
+
+
+def test_blame_is_not_bound() -> None:
+    """Else a bad answer of a stranger's would be less of a lesson than one of our own."""
+    groups = [group(authored(0.0, "thief"), authored(2.0, "me", bound=False))]
+    bound = lesson_of(groups, TrainSettings(author_share_max=0.0, strangers_share_max=0.0))
+
+    assert [one.advantage for one in bound.examples] == pytest.approx([-0.7071, 0.7071], abs=1e-3)
+
+
+def test_proven_authors_are_not_bound() -> None:
+    groups = [group(authored(2.0, "peer", bound=False), authored(0.0, "me", bound=False))]
+    lesson = lesson_of(groups, TrainSettings(author_share_max=0.0, strangers_share_max=0.0))
+
+    assert lesson.examples[0].advantage > 0

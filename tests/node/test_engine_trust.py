@@ -1,0 +1,90 @@
+"""Authors with unknown weights count by their record; those that can be replayed need none."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from node.engine import Engine
+from node.learning import NoGradient
+from node.settings import SwarmSettings, VerifySettings
+from node.standing import TrustSettings
+from node.work import EngineSettings, Trained
+from protocol.beacon import HashChain
+from protocol.contribution import Contribution
+from protocol.identity import Keypair
+from protocol.schedule import Schedule
+
+ME, PEER = (Keypair.from_seed(bytes([index]) * 32).peer_id for index in (1, 2))
+SMALL = SwarmSettings(prompts_per_round=4, completions_per_prompt=4, shares=2)
+UNKNOWN = b"\7" * 32
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> EngineSettings:
+    return EngineSettings(data_dir=str(tmp_path), swarm=SMALL)
+
+
+def of_peer(engine: Engine, round_index: int, *, known: bool) -> list[Contribution]:
+    """What an honest peer hands in, under this node's weights or under a foreign name."""
+    schedule = Schedule(engine.parameters, HashChain(engine.parameters.digest()))
+    sampled = engine.sample(PEER, round_index, schedule.prompts(round_index, PEER)).contributions
+    return [one if known else replace(one, policy_digest=UNKNOWN) for one in sampled]
+
+
+def alone_with_peer(engine: Engine, rounds: range, *, known: bool) -> list[Trained]:
+    return [engine.train(ME, index, of_peer(engine, index, known=known)) for index in rounds]
+
+
+def test_a_stranger_teaches_nothing_before_it_was_clean_for_three_rounds(
+    settings: EngineSettings,
+) -> None:
+    """With its share of the praise unbound here, only its record stands in its way."""
+    free = replace(settings.train, author_share_max=1.0, strangers_share_max=1.0)
+    engine = Engine(replace(settings, train=free))
+    before = engine.policy.digest()
+    newcomer = alone_with_peer(engine, range(2), known=False)
+    after_two = engine.policy.digest()
+    known = alone_with_peer(engine, range(2, 4), known=False)
+
+    assert before == after_two
+    assert all(one.step.grad_norm == 0.0 for one in newcomer)
+    assert known[-1].policy_digest != after_two.hex()
+
+
+def test_an_author_that_can_be_replayed_teaches_from_its_first_round(
+    settings: EngineSettings,
+) -> None:
+    engine = Engine(settings)
+    before = engine.policy.digest().hex()
+
+    assert alone_with_peer(engine, range(1), known=True)[0].policy_digest != before
+
+
+def test_strangers_alone_are_never_praised(settings: EngineSettings) -> None:
+    """Their share is reckoned against what is proven, and here nothing is."""
+    engine = Engine(replace(settings, trust=TrustSettings(trusted=(str(PEER),))))
+    trained = alone_with_peer(engine, range(1), known=False)[0]
+
+    assert trained.step.warning in (None, NoGradient.ALL_GROUPS_EQUAL)
+    assert trained.step.loss >= 0.0
+
+
+def test_the_reference_defences_distrust_nobody(settings: EngineSettings) -> None:
+    engine = Engine(replace(settings, verify=VerifySettings(defence="none")))
+    before = engine.policy.digest().hex()
+
+    assert alone_with_peer(engine, range(1), known=False)[0].policy_digest != before
+
+
+def test_records_go_on_after_a_restart(settings: EngineSettings) -> None:
+    straight, stopped = Engine(settings), Engine(settings)
+    straight.open()
+    stopped.open()
+    expected = alone_with_peer(straight, range(5), known=False)[-1].policy_digest
+    alone_with_peer(stopped, range(3), known=False)
+    stopped.save(3)
+
+    again = Engine(settings)
+    assert again.open().next_round == 3
+    assert alone_with_peer(again, range(3, 5), known=False)[-1].policy_digest == expected
