@@ -3,17 +3,16 @@
 It counts and writes; it decides nothing.
 """
 
-import json
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import IO
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from node.gate import Gate
+from node.journal import Journal
 from node.log import Event
 from node.round import RoundReport
 from node.settings import plain
-from node.work import Evaluation
+from node.work import Evaluation, Finding
 
 BRIEF = ("authors", "contributions", "own_reward", "peers_reward", "same_policy")
 """What of a round's line is also told in the log."""
@@ -35,13 +34,13 @@ class Books:
     """Where a node's figures go.
 
     Args:
-        metrics: The metrics file; one line of JSON an entry.
+        metrics: Where each entry is a line.
         tell: Told of what a person should see.
         published: This node's contributions published since its start.
         warned: How often a round had no signal, by cause.
     """
 
-    metrics: IO[str]
+    metrics: Journal
     tell: Event
     published: int = 0
     warned: Counter[str] = field(default_factory=Counter)
@@ -51,10 +50,10 @@ class Books:
     ) -> None:
         """Write one round's figures."""
         self.published += report.published
-        trained = plain(report.trained)
+        findings = report.trained.findings
+        trained = plain(replace(report.trained, found=()))
+        del trained["found"]
         step = trained.pop("step")
-        findings = trained.pop("findings")
-        assert isinstance(findings, list)
         assert isinstance(step, dict)
         fields: dict[str, object] = {
             "kind": "round",
@@ -68,20 +67,19 @@ class Books:
             "admitted": gate.admitted,
             "refused": gate.counts(),
             "verified": {
-                outcome: dict(
-                    Counter(one["reason"] for one in findings if one["outcome"] == outcome)
-                )
+                outcome: dict(Counter(one.reason for one in findings if one.outcome == outcome))
                 for outcome in ("refuse", "undecided")
             },
+            "judged": judged(report.trained.found),
             "seconds": {what: round(spent, 3) for what, spent in report.spent.seconds.items()},
             "cpu_model_s": round(report.spent.model_cpu_s, 3),
             "cpu_node_s": round(node_cpu_s, 3),
             "tokens_sampled": report.spent.tokens,
         }
         fields |= trained | step
-        self._write(fields)
+        self.metrics.write(fields)
         brief = {key: fields[key] for key in BRIEF}
-        refusals = Counter((one["author"], one["reason"]) for one in findings)
+        refusals = Counter((one.author, one.reason) for one in findings)
         for (author, reason), completions in sorted(refusals.items()):
             told = {"round": report.round_index, "author": author, "reason": reason}
             self.tell("completions_questioned", told | {"completions": completions})
@@ -96,7 +94,7 @@ class Books:
     ) -> None:
         """Write one evaluation's figures."""
         fields = {"kind": "evaluation", "round": round_index, "when": when} | plain(found)
-        self._write(fields | {"seconds": round(seconds, 3)})
+        self.metrics.write(fields | {"seconds": round(seconds, 3)})
         self.tell("evaluated", {"round": round_index} | short(plain(found)))
 
     def _warn(self, round_index: int, why: str) -> None:
@@ -107,9 +105,24 @@ class Books:
             told = {"round": round_index, "why": why, "times": times, "advice": ADVICE[why]}
             self.tell("no_signal", told)
 
-    def _write(self, fields: Mapping[str, object]) -> None:
-        self.metrics.write(json.dumps(fields) + "\n")
-        self.metrics.flush()
+
+def judged(found: Sequence[Finding]) -> dict[str, dict[str, object]]:
+    """Count each author's completions, and why some were refused or left undecided."""
+    return {
+        author: {
+            "completions": sum(one.author == author for one in found),
+            "refuse": reasons(found, author, "refuse"),
+            "undecided": reasons(found, author, "undecided"),
+        }
+        for author in sorted({one.author for one in found})
+    }
+
+
+def reasons(found: Sequence[Finding], author: str, outcome: str) -> dict[str, int]:
+    """Count the reasons of one author's completions that had one outcome."""
+    return dict(
+        Counter(one.reason for one in found if (one.author, one.outcome) == (author, outcome))
+    )
 
 
 def short(fields: Mapping[str, object]) -> dict[str, object]:

@@ -5,9 +5,10 @@ the ledger keeps, the mailbox holds, pace is told. Nothing here looks at a model
 """
 
 import contextlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 
+from node.faults import DiskFault
 from node.ledger import Ledger
 from node.log import Event
 from node.mailbox import Mailbox, canonical
@@ -19,6 +20,9 @@ from protocol.identity import PeerId
 from protocol.pace import Pace
 from protocol.parameters import Parameters
 from protocol.schedule import Schedule
+
+UNWRITTEN_MAX = 4096
+"""Messages that wait in memory while the disk refuses; beyond that they are forwarded only."""
 
 
 class Gate:
@@ -54,6 +58,7 @@ class Gate:
         self._ledger = ledger
         self._tell = tell
         self._open_round = open_round
+        self._unwritten: deque[tuple[int, bytes]] = deque()
         self.refused: Counter[Reason] = Counter()
         self.delivered = 0
         self.admitted = 0
@@ -115,7 +120,13 @@ class Gate:
 
         What arrives for it from now on is late. Nothing else can run in between, so the
         ledger and the returned contributions are the same set.
+
+        Raises:
+            DiskFault: The disk refuses; nothing is closed, and it may be tried again.
         """
+        while self._unwritten:
+            self._ledger.record(*self._unwritten[0])
+            self._unwritten.popleft()
         self._ledger.close_round(round_index)
         contributions = self._mailbox.take(round_index)
         self.open(round_index + 1)
@@ -132,12 +143,21 @@ class Gate:
         return {reason.value: count for reason, count in sorted(self.refused.items())}
 
     def _keep(self, admitted: Admitted, data: bytes) -> None:
-        if not admitted.late:
-            self._ledger.record(admitted.round_index, data)
-        self._hold(admitted)
+        if admitted.late or self._record(admitted.round_index, data):
+            self._hold(admitted)
         if admitted.contribution is not None:
             self.delivered += 1
             self.admitted += not admitted.late
+
+    def _record(self, round_index: int, data: bytes) -> bool:
+        """Whether the ledger holds a message, or will before its round is closed."""
+        try:
+            self._ledger.record(round_index, data)
+        except DiskFault:  # told by whoever closes the round and cannot
+            if len(self._unwritten) == UNWRITTEN_MAX:
+                return False
+            self._unwritten.append((round_index, data))
+        return True
 
     def _hold(self, admitted: Admitted) -> None:
         contribution = admitted.contribution

@@ -1,8 +1,11 @@
 """What the node says: past-tense events with fields, for people or for machines."""
 
+import contextlib
+import io
 import logging
 import sys
 from collections.abc import Callable, Mapping
+from typing import TextIO, cast
 
 import structlog
 
@@ -13,7 +16,16 @@ Event = Callable[[str, Mapping[str, object]], None]
 """How rooms below tell of what happened: a name and its fields."""
 
 WARNINGS = frozenset(
-    {"no_signal", "worker_lost", "dial_failed", "checkpoint_skipped", "round_jumped", "waiting"}
+    {
+        "no_signal",
+        "worker_lost",
+        "degraded",
+        "recovered",
+        "dial_failed",
+        "checkpoint_skipped",
+        "round_jumped",
+        "waiting",
+    }
 )
 """Events that an operator should see even where only warnings are shown."""
 
@@ -53,13 +65,35 @@ def configure_log(settings: LogSettings) -> structlog.typing.FilteringBoundLogge
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[settings.level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", Unfailing(sys.stderr))),
         cache_logger_on_first_use=False,
     )
     # What libraries log is theirs; without a handler Python itself would print it.
     logging.getLogger().addHandler(logging.NullHandler())
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
+
+
+class Unfailing(io.TextIOBase):
+    """A stream whose writes may be lost, where a full disk behind it would end the node.
+
+    Args:
+        stream: Where to write.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, or lose it."""
+        with contextlib.suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Flush what was written, or lose it."""
+        with contextlib.suppress(OSError):
+            self._stream.flush()
 
 
 def event_sink(

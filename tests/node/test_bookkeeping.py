@@ -1,17 +1,19 @@
 """Every round leaves one line; a round without signal is told of, and not too often."""
 
-import io
 import json
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from node.bookkeeping import ADVICE, Books
+from node.journal import Journal
 from node.learning import NoGradient, StepReport
 from node.round import RoundReport, Spent
-from node.work import Evaluation, Finding, Trained
+from node.work import Evaluation, Finding, Said, Trained
 
 GATE: Any = SimpleNamespace(delivered=3, admitted=2, counts=lambda: {"duplicate": 1})
 Told = list[tuple[str, dict[str, object]]]
@@ -28,7 +30,7 @@ def report(index: int, *, warning: NoGradient | None = None, right: float = 0.5)
             step=StepReport(reward_mean=1.0, warning=warning),
             policy_digest="ab",
             completions=64,
-            findings=(),
+            found=(),
             unusable=0,
             right=right,
             same_policy=8,
@@ -46,24 +48,24 @@ def told() -> Told:
 
 
 @pytest.fixture
-def books(told: Told) -> Books:
-    return Books(io.StringIO(), lambda name, fields: told.append((name, dict(fields))))
+def books(told: Told, tmp_path: Path) -> Iterator[Books]:
+    with Journal(tmp_path / "metrics.jsonl") as journal:
+        yield Books(journal, lambda name, fields: told.append((name, dict(fields))))
 
 
-def lines(books: Books) -> list[dict[str, Any]]:
-    assert isinstance(books.metrics, io.StringIO)
-    return [json.loads(line) for line in books.metrics.getvalue().splitlines()]
+def lines(tmp_path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
 
 
 def enter(books: Books, one: RoundReport) -> None:
     books.enter_round(one, GATE, peers=3, node_cpu_s=0.1)
 
 
-def test_a_round_is_one_line_with_all_its_figures(books: Books, told: Told) -> None:
+def test_a_round_is_one_line_with_all_its_figures(books: Books, tmp_path: Path, told: Told) -> None:
     enter(books, report(0))
     enter(books, report(1))
 
-    first, second = lines(books)
+    first, second = lines(tmp_path)
     assert (first["round"], first["published"], second["published"]) == (0, 4, 8)
     assert first["seconds"] == {"train": 1.234}
     assert first["refused"] == {"duplicate": 1}
@@ -91,26 +93,33 @@ def test_a_round_in_which_nothing_is_right_is_told_too(books: Books, told: Told)
 
 
 def test_what_verification_found_is_counted_by_outcome_and_told_by_author(
-    books: Books, told: Told
+    books: Books, tmp_path: Path, told: Told
 ) -> None:
     one = Finding(
         author="peer",
         round_index=0,
         prompt_index=1,
         index=2,
-        outcome="refuse",
-        stage="replay",
-        reason="not_replayed",
-        value=3.0,
-        threshold=0.1,
-        detail="",
+        contribution="ab" * 32,
+        policy_digest="cd" * 32,
+        prompt="How many?",
+        text="Five.",
+        tokens=(5, 1),
+        ended=True,
+        reward=1.0,
+        deciding=Said(stage="replay", outcome="refuse", reason="not_replayed"),
     )
-    found = replace(report(0).trained, findings=(one, replace(one, index=3)))
+    accepted = replace(one, deciding=Said(stage="replay", outcome="accept", reason="clean"))
+    found = replace(report(0).trained, found=(one, accepted, replace(one, index=3)))
 
     enter(books, replace(report(0), trained=found))
 
-    (line,) = lines(books)
+    (line,) = lines(tmp_path)
     assert line["verified"] == {"refuse": {"not_replayed": 2}, "undecided": {}}
+    assert "found" not in line
+    assert line["judged"] == {
+        "peer": {"completions": 3, "refuse": {"not_replayed": 2}, "undecided": {}}
+    }
     (fields,) = [fields for name, fields in told if name == "completions_questioned"]
     assert (fields["author"], fields["completions"]) == ("peer", 2)
 
@@ -119,7 +128,7 @@ def test_there_is_advice_for_every_cause() -> None:
     assert set(ADVICE) == {cause.value for cause in NoGradient} | {"nothing_right"}
 
 
-def test_an_evaluation_is_one_line(books: Books, told: Told) -> None:
+def test_an_evaluation_is_one_line(books: Books, tmp_path: Path, told: Told) -> None:
     found = Evaluation(
         prompts=3,
         sampled=1 / 3,
@@ -133,6 +142,6 @@ def test_an_evaluation_is_one_line(books: Books, told: Told) -> None:
 
     books.enter_evaluation(found, round_index=5, when="running", seconds=0.5)
 
-    (line,) = lines(books)
+    (line,) = lines(tmp_path)
     assert (line["kind"], line["round"], line["when"]) == ("evaluation", 5, "running")
     assert told[0][1]["sampled"] == 0.3333

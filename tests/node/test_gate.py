@@ -1,10 +1,12 @@
 """The gate keeps what is admitted, counts what is not, and blames nobody for being late."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from node.faults import DiskFault
 from node.gate import Gate
 from node.ledger import Ledger
 from node.mailbox import Mailbox
@@ -154,3 +156,47 @@ def test_own_messages_are_on_disk_before_they_are_published_and_are_recalled(
     assert list(gate.recall(5)) == raws
     assert gate._pace.complete() == (keys[0].peer_id,)
     assert gate.delivered == 0
+
+
+def fill(ledger: Ledger) -> None:
+    """Let SQLite find its disk full, as a real one would be: it may not take another page."""
+    ledger._file.execute("PRAGMA max_page_count = 1")
+    with contextlib.suppress(DiskFault):
+        for number in range(1000):
+            ledger.record(0, b"takes what room is left" + number.to_bytes(2, "big"))
+
+
+def make_room(ledger: Ledger) -> None:
+    ledger._file.execute("PRAGMA max_page_count = 1000000")
+
+
+def test_on_a_full_disk_peers_messages_are_forwarded_and_nothing_is_closed_without_them(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    fill(gate._ledger)
+    raws = [sealed(key, 5) for key in keys[1:]]
+    decisions = [gate.validate(raw, keys[0].peer_id) for raw in raws]
+
+    assert set(decisions) == {Decision.ACCEPT}
+    with pytest.raises(DiskFault, match=r"ledger\.db"):
+        gate.close_round(5)
+    assert gate.open_round == 5
+
+    make_room(gate._ledger)
+    closed = gate.close_round(5)
+    assert {one.author for one in closed} == {key.peer_id for key in keys[1:]}
+    assert gate.recorded(5) == closed
+    assert [one.raw for one in gate._ledger.envelopes(5)] == raws
+
+
+def test_what_the_disk_refuses_is_held_up_to_a_bound(
+    gate: Gate, sealed: Sealed, keys: list[Keypair], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond it messages are forwarded, but a round is never trained on what is not written."""
+    monkeypatch.setattr("node.gate.UNWRITTEN_MAX", 1)
+    fill(gate._ledger)
+    for key in keys[1:3]:
+        assert gate.validate(sealed(key, 5), keys[0].peer_id) is Decision.ACCEPT
+
+    make_room(gate._ledger)
+    assert [one.author for one in gate.close_round(5)] == [keys[1].peer_id]
