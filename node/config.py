@@ -17,6 +17,7 @@ from node.settings import (
     AdversarySettings,
     CheckpointSettings,
     EvaluateSettings,
+    LedgerSettings,
     LogSettings,
     ModelSettings,
     RoundSettings,
@@ -27,6 +28,7 @@ from node.settings import (
     plain,
     read_settings,
 )
+from node.standing import TrustSettings
 
 ENVIRONMENT_PREFIX = "DRL_"
 """`DRL_SECTION__KEY` sets `key` of `[section]`."""
@@ -55,9 +57,11 @@ class NodeConfig:
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     verify: VerifySettings = field(default_factory=VerifySettings)
+    trust: TrustSettings = field(default_factory=TrustSettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
     adversary: AdversarySettings = field(default_factory=AdversarySettings)
+    ledger: LedgerSettings = field(default_factory=LedgerSettings)
     log: LogSettings = field(default_factory=LogSettings)
 
     @property
@@ -191,6 +195,11 @@ def toml_value(value: object) -> str | None:
             return "[" + ", ".join(str(toml_value(part)) for part in value) + "]"
         case _:
             return str(value)
+
+
+def local_swarm_name(seed: int) -> str:
+    """Return the name of a swarm on one machine, which keeps swarms of different seeds apart."""
+    return f"local-{seed}"
 
 
 def swarm_flags(config: NodeConfig) -> str:

@@ -4,6 +4,7 @@ The order of building is the order of what can be refused: directory, key, model
 network. What peers do cannot end it; a fault of the world's ends it with that fault.
 """
 
+import json
 import signal
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -15,29 +16,27 @@ from pathlib import Path
 import trio
 
 from node.attacks.catalogue import check_adversary
+from node.attacks.outgoing import wire_adversary
 from node.bookkeeping import Books
 from node.compute import ProcessCompute, open_process_compute
 from node.config import NodeConfig, swarm_flags
 from node.datadir import lock_directory, make_private_directory
 from node.faults import ConfigFault, ModelFault
-from node.gate import Gate
+from node.journal import Journal
 from node.keyfile import load_or_create_key
-from node.ledger import Ledger
+from node.ledger import SETTINGS, Ledger
 from node.log import Event, configure_log, event_sink
-from node.mailbox import Mailbox
-from node.round import Participant, RoundReport, listen, run_round
+from node.mesh.settings import MESSAGE_BYTES_CEILING
+from node.patience import Patience
+from node.round import Participant, RoundReport, as_sealed, listen, open_desk, run_round
+from node.settings import plain
 from node.work import EngineSettings, Opened, WorkerLost
-from protocol.beacon import HashChain
 from protocol.identity import Keypair
-from protocol.pace import Jump, Pace
-from protocol.schedule import Schedule
+from protocol.pace import Jump
 from protocol.topics import address_topic, contribution_topic
 
 WORKER_LIVES = 5
 """After this many deaths in a row, without a finished round between, the node gives up."""
-
-AUTHORS_HELD_MAX = 64
-"""How many authors' contributions of one round are held; a swarm has `shares` of them."""
 
 SAVE_S = 3.0
 """How long the checkpoint of a node that was told to end may take."""
@@ -61,6 +60,7 @@ class Life:
     ledger: Ledger
     books: Books
     tell: Event
+    patience: Patience
     saved_round: int
     trained_round: int
 
@@ -102,7 +102,8 @@ async def open_life(config: NodeConfig, keypair: Keypair, tell: Event) -> AsyncI
         make_private_directory(run_dir)
         ledger = Ledger(run_dir / "ledger.db")
         try:
-            with (run_dir / "metrics.jsonl").open("a", encoding="utf-8") as metrics:
+            ledger.note(SETTINGS, json.dumps(plain(engine_settings(config))))
+            with Journal(run_dir / "metrics.jsonl") as metrics:
                 async with join(config, keypair, opened, ledger, tell, compute) as node:
                     announce(config, node, opened, tell)
                     yield Life(
@@ -112,6 +113,7 @@ async def open_life(config: NodeConfig, keypair: Keypair, tell: Event) -> AsyncI
                         ledger=ledger,
                         books=Books(metrics, tell),
                         tell=tell,
+                        patience=Patience(tell),
                         saved_round=opened.next_round,
                         trained_round=opened.next_round,
                     )
@@ -147,44 +149,23 @@ async def join(
     from node.mesh.gossip import open_gossip_mesh
 
     parameters = opened.parameters
-    schedule = Schedule(parameters, HashChain(parameters.digest()))
-    pace = Pace(
-        keypair.peer_id,
-        contributions_per_author=parameters.prompts_per_author,
-        round_s_max=config.round.round_s_max,
-        authors_min=config.round.authors_min,
+    desk = open_desk(
+        keypair, parameters, config.round, ledger=ledger, tell=tell, open_round=opened.next_round
     )
-    mailbox = Mailbox(slots_max=AUTHORS_HELD_MAX * parameters.prompts_per_author)
-    gate = Gate(
-        parameters=parameters,
-        schedule=schedule,
-        pace=pace,
-        mailbox=mailbox,
-        ledger=ledger,
-        tell=tell,
-        open_round=opened.next_round,
-    )
+    wire = wire_adversary(config.adversary, keypair, parameters)
     async with open_gossip_mesh(
         config.network,
         keypair,
         contribution_topic(parameters),
-        gate.validate,
+        desk.gate.validate if wire is None else wire.overhearing(desk.gate.validate),
         address_topic=address_topic(parameters),
         known_peers_path=Path(opened.run_dir) / "peers.json",
-        message_bytes_max=parameters.message_bytes_max,
+        standing_path=Path(opened.run_dir) / "standing.json",
+        # Who does not keep the swarm's limit sends what a frame can carry.
+        message_bytes_max=parameters.message_bytes_max if wire is None else MESSAGE_BYTES_CEILING,
         on_event=tell,
     ) as mesh:
-        yield Participant(
-            keypair=keypair,
-            parameters=parameters,
-            schedule=schedule,
-            pace=pace,
-            gate=gate,
-            mailbox=mailbox,
-            mesh=mesh,
-            compute=compute,
-            tell=tell,
-        )
+        yield desk.joined(mesh, compute, as_sealed if wire is None else wire.outgoing)
 
 
 def check_own_names(distributions: Mapping[str, list[str]]) -> None:
@@ -213,6 +194,7 @@ def engine_settings(config: NodeConfig) -> EngineSettings:
         model=config.model,
         train=config.train,
         verify=config.verify,
+        trust=config.trust,
         checkpoint=config.checkpoint,
         adversary=config.adversary,
         watch=config.evaluate.watch,
@@ -275,14 +257,13 @@ def is_over(life: Life, round_index: int) -> bool:
 async def one_round(life: Life, round_index: int) -> int:
     """Take part in a round and book it; return the next one's index."""
     began_cpu_s = time.process_time()
-    report = await run_round(life.node, round_index)
+    report = await life.patience.until_written(lambda: run_round(life.node, round_index))
     if isinstance(report, Jump):
         life.tell("round_jumped", {"from": round_index, "to": report.round_index})
         life.node.gate.open(report.round_index)
         return report.round_index
     life.trained_round = round_index + 1
-    life.ledger.record_findings(round_index, report.trained.findings)
-    await save_when_due(life, report)
+    await life.patience.until_written(lambda: settle_round(life, report))
     life.books.enter_round(
         report,
         life.node.gate,
@@ -297,14 +278,21 @@ async def one_round(life: Life, round_index: int) -> int:
     return life.trained_round
 
 
+async def settle_round(life: Life, report: RoundReport) -> None:
+    """Write what a trained round has left."""
+    life.ledger.record_findings(report.round_index, report.trained.found)
+    await save_when_due(life, report)
+
+
 async def save_when_due(life: Life, report: RoundReport) -> None:
-    """Write the checkpoint that is due, and forget what it has made needless."""
+    """Write the checkpoint that is due, and forget what is old and needless after it."""
     if life.trained_round - life.saved_round < life.config.checkpoint.every:
         return
     with report.spent.on("save"):
         await life.compute.save(life.trained_round)
     life.saved_round = life.trained_round
-    life.ledger.forget_before(life.saved_round)
+    oldest_kept = life.trained_round - life.config.ledger.rounds_kept
+    life.ledger.forget_before(min(life.saved_round, oldest_kept))
 
 
 async def evaluate(life: Life, round_index: int, when: str) -> None:
@@ -321,12 +309,10 @@ async def evaluate(life: Life, round_index: int, when: str) -> None:
 
 async def catch_up(life: Life, next_round: int) -> int:
     """Train again what was closed after the last checkpoint; return the round to go on with."""
-    for round_index in life.ledger.closed_rounds():
-        if round_index < next_round:
-            continue
+    for round_index in life.ledger.closed_rounds(since=next_round):
         contributions = life.node.gate.recorded(round_index)
         trained = await life.compute.train(life.node.me, round_index, contributions)
-        life.ledger.record_findings(round_index, trained.findings)
+        life.ledger.record_findings(round_index, trained.found)
         life.tell("round_trained_again", {"round": round_index})
         next_round = round_index + 1
     life.trained_round = next_round

@@ -12,17 +12,21 @@ from pathlib import Path
 import torch
 
 from node import checkpoint
+from node.checkpoint import Snapshot
 from node.faults import ConfigFault
+from node.findings import findings_of
 from node.payload import Payload
 from node.policy import CausalPolicy, Sampled, SampleRequest, SamplingParameters, noise_key
 from node.rollout import Group, Rollout
+from node.standing import Standings
 from node.tasks import Prompt, Score, Task, reward, task_named
 from node.trainer import Trainer
 from node.verdict import Outcome
 from node.verification import Judged, Submission, Taught
 from node.verification.form import FormSettings
+from node.verification.readings import Reading
 from node.verification.verifier import Verifier
-from node.work import Contributed, EngineSettings, Evaluation, Finding, Opened, Trained
+from node.work import Contributed, EngineSettings, Evaluation, Opened, Trained
 from protocol.contribution import Completion, Contribution
 from protocol.identity import PeerId
 from protocol.parameters import Encoding, Parameters
@@ -75,6 +79,7 @@ class Engine:
             settings=settings.verify,
             swarm=self._swarm,
         )
+        self._standings = Standings(settings.trust)
         self.run_dir = Path(settings.data_dir) / "swarms" / self._swarm.hex()[:16]
         self._checkpoints = self.run_dir / "checkpoints"
 
@@ -91,6 +96,7 @@ class Engine:
         if found.path is not None:
             snapshot = checkpoint.load(found.path)
             self._trainer.restore(snapshot)
+            self._standings.restore(snapshot.state.get("standings", []))
             next_round = snapshot.round_index
         return Opened(
             parameters=self.parameters,
@@ -153,22 +159,19 @@ class Engine:
         scored = [pair for one in contributions for pair in self._submissions(one)]
         items = [item for item, _ in scored]
         judged, taught = self._verifier.verify(items)
+        self._standings.settle(round_index, tally(judged, taught))
         groups: dict[int, list[Rollout]] = {}
         for one in taught:
-            rollout = self._rollout(one)
+            rollout = self._rollout(one, is_own=one.item.author == str(author))
             groups.setdefault(one.item.prompt_index, []).append(rollout)
         self._verifier.close()
-        step = self._trainer.step(
-            [Group(prompt_index, tuple(group)) for prompt_index, group in groups.items()],
-            round_index=round_index,
-        )
+        lesson = [Group(prompt_index, tuple(group)) for prompt_index, group in groups.items()]
+        step = self._trainer.step(lesson, round_index=round_index)
         return Trained(
             step=step,
             policy_digest=self.policy.digest().hex(),
             completions=len(items),
-            findings=tuple(
-                finding(one) for one in judged if one.verdict.outcome is not Outcome.ACCEPT
-            ),
+            found=findings_of(judged, contributions, lesson),
             unusable=sum(len(one.completions) for one in contributions) - len(items),
             right=mean([score.answer_ok for _, score in scored]),
             same_policy=sum(one.policy_digest == digest for one in contributions),
@@ -176,6 +179,20 @@ class Engine:
             peers_reward=mean([item.reward for item in items if item.author != str(author)]),
             cpu_s=time.process_time() - started,
         )
+
+    def judge(self, contributions: Sequence[Contribution]) -> list[tuple[Judged, Reading]]:
+        """Verify one round's contributions with the weights as they are; train on nothing."""
+        items = [item for one in contributions for item, _ in self._submissions(one)]
+        judged, _ = self._verifier.verify(items)
+        return list(zip(judged, self._verifier.readings.of(items), strict=True))
+
+    def hold(self, snapshot: Snapshot) -> None:
+        """Take a checkpoint's weights.
+
+        Raises:
+            CheckpointFault: It is of another model.
+        """
+        self._trainer.restore(snapshot)
 
     def evaluate(self, prompts: int) -> Evaluation:
         """Measure accuracy on the first held-out prompts, with noise that never changes."""
@@ -229,7 +246,7 @@ class Engine:
         """
         checkpoint.save(
             self._checkpoints,
-            self._trainer.snapshot(next_round),
+            self._trainer.snapshot(next_round, {"standings": self._standings.plain()}),
             keep_last=self._settings.checkpoint.keep_last,
         )
 
@@ -285,9 +302,10 @@ class Engine:
             )
             yield submission, score
 
-    def _rollout(self, taught: Taught) -> Rollout:
+    def _rollout(self, taught: Taught, *, is_own: bool) -> Rollout:
         item = taught.item
         read = self._verifier.readings.old_logprobs(item)
+        bound = not is_own and self._verifier.takes_on_trust(item)
         return Rollout(
             prompt_tokens=item.prompt_tokens,
             completion_tokens=item.tokens,
@@ -296,7 +314,8 @@ class Engine:
             author=item.author,
             index=item.index,
             credit=() if all(taught.credit) else taught.credit,
-            weight=taught.weight,
+            weight=taught.weight * (self._standings.weight(item.author) if bound else 1.0),
+            bound=bound,
             old_logprobs=() if read is None else tuple(read.tolist()),
         )
 
@@ -355,21 +374,23 @@ def watched(spelt: str) -> Payload | None:
         raise ConfigFault(f"[evaluate] watch: {error}.", fix=fix) from error
 
 
-def finding(judged: Judged) -> Finding:
-    """Return what was found against a completion, as plain values."""
-    item, verdict = judged.item, judged.verdict
-    return Finding(
-        author=item.author,
-        round_index=item.round_index,
-        prompt_index=item.prompt_index,
-        index=item.index,
-        outcome=verdict.outcome.value,
-        stage=verdict.stage,
-        reason=verdict.reason.value,
-        value=verdict.value,
-        threshold=verdict.threshold,
-        detail=verdict.detail,
-    )
+def tally(judged: Sequence[Judged], taught: Sequence[Taught]) -> dict[str, tuple[int, int]]:
+    """Count by author the completions that were clean, and those that were taken out.
+
+    Clean is what the last stage, the dearest, looked at and accepted, though a cheaper one may
+    have lacked what it needs (lengths to compare with). What was flagged and may stay all the
+    same is neither: a wrong sum that earns no praise is an honest mistake.
+    """
+    staying = {id(one.item) for one in taught}
+    found: dict[str, tuple[int, int]] = {}
+    for one in judged:
+        clean, refused = found.get(one.item.author, (0, 0))
+        accepted = bool(one.verdicts) and one.verdicts[-1].outcome is Outcome.ACCEPT
+        found[one.item.author] = (
+            clean + (accepted and not one.verdict.refuses),
+            refused + (one.verdict.refuses and id(one.item) not in staying),
+        )
+    return found
 
 
 def mean(values: Sequence[float]) -> float:

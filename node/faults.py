@@ -88,7 +88,13 @@ EXIT_BUG = 70
 """An error of our own making: the traceback is printed whole, so that it can be reported."""
 
 EXIT_SWARM = 1
-"""`swarm up`: a node of the swarm failed, and its log says why."""
+"""`swarm up`: a node of the swarm failed, or an attack harmed an honest one."""
+
+EXIT_REFUSED = 1
+"""`verify`: admission or a stage refuses what it was asked about."""
+
+EXIT_UNHEALTHY = 1
+"""`health`: the node has finished no round of late."""
 
 EXIT_INTERRUPTED = 130
 """Interrupted before there was anything to save; the shell's own number for it."""

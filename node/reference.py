@@ -95,7 +95,11 @@ def exit_codes() -> str:
         if isinstance(one, type) and issubclass(one, faults.Fault) and one is not faults.Fault
     }
     found[faults.EXIT_OK] = "Done, or ended by a signal with everything saved."
-    found[faults.EXIT_SWARM] = "`swarm up`: a node of the swarm failed."
+    found[faults.EXIT_SWARM] = (
+        "`swarm up`: a node of the swarm failed, or an attack harmed an honest one."
+    )
+    found[faults.EXIT_REFUSED] += " `verify`: something in the contribution is refused."
+    found[faults.EXIT_UNHEALTHY] += " `health`: the node has finished no round of late."
     found[faults.EXIT_INTERRUPTED] = "Interrupted before there was anything to save."
     found[faults.EXIT_BUG] = "A bug of drl-node; please report the traceback."
     return table(["code", "meaning"], [[str(code), found[code]] for code in sorted(found)])

@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 import trio
 
 from node.gate import Gate
+from node.ledger import Ledger
 from node.log import Event
 from node.mailbox import Mailbox
 from node.mesh import Mesh
+from node.settings import RoundSettings
 from node.work import Compute, Trained
+from protocol.beacon import HashChain
 from protocol.contribution import Contribution
 from protocol.envelope import seal
 from protocol.identity import Keypair, PeerId
@@ -29,6 +32,8 @@ PROGRESS_S = 10.0
 QUORUM_S = 2.0
 """How long a newcomer that heard one peer listens for more: one alone does not move it."""
 
+AUTHORS_HELD_MAX = 64
+"""How many authors' contributions of one round are held; a swarm has `shares` of them."""
 
 Publish = Callable[[int, Sequence[bytes]], Sequence[bytes]]
 """What of a round's sealed messages goes out, in which order; only an adversary changes any."""
@@ -58,6 +63,72 @@ class Participant:
     def me(self) -> PeerId:
         """This node."""
         return self.keypair.peer_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """Where a node's messages are judged and kept, before there is a mesh that brings any."""
+
+    keypair: Keypair
+    parameters: Parameters
+    schedule: Schedule
+    pace: Pace
+    gate: Gate
+    mailbox: Mailbox
+    tell: Event
+
+    def joined(self, mesh: Mesh, compute: Compute, outgoing: Publish = as_sealed) -> Participant:
+        """Return the participant whose mesh asks this desk's gate."""
+        return Participant(
+            keypair=self.keypair,
+            parameters=self.parameters,
+            schedule=self.schedule,
+            pace=self.pace,
+            gate=self.gate,
+            mailbox=self.mailbox,
+            mesh=mesh,
+            compute=compute,
+            tell=self.tell,
+            outgoing=outgoing,
+        )
+
+
+def open_desk(
+    keypair: Keypair,
+    parameters: Parameters,
+    settings: RoundSettings,
+    *,
+    ledger: Ledger,
+    tell: Event,
+    open_round: int,
+) -> Desk:
+    """Return the desk of a node, whatever its mesh and wherever its model will be."""
+    schedule = Schedule(parameters, HashChain(parameters.digest()))
+    pace = Pace(
+        keypair.peer_id,
+        contributions_per_author=parameters.prompts_per_author,
+        round_s_max=settings.round_s_max,
+        authors_min=settings.authors_min,
+    )
+    mailbox = Mailbox(slots_max=AUTHORS_HELD_MAX * parameters.prompts_per_author)
+    gate = Gate(
+        parameters=parameters,
+        schedule=schedule,
+        pace=pace,
+        mailbox=mailbox,
+        ledger=ledger,
+        tell=tell,
+        open_round=open_round,
+    )
+    return Desk(
+        keypair=keypair,
+        parameters=parameters,
+        schedule=schedule,
+        pace=pace,
+        gate=gate,
+        mailbox=mailbox,
+        tell=tell,
+    )
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from node.settings import (
     TaskSettings,
     VerifySettings,
 )
+from node.standing import TrustSettings
 from protocol.contribution import Contribution
 from protocol.identity import PeerId
 from protocol.parameters import Parameters
@@ -37,6 +38,7 @@ class EngineSettings:
     train: TrainSettings = field(default_factory=TrainSettings)
     verify: VerifySettings = field(default_factory=VerifySettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
+    trust: TrustSettings = field(default_factory=TrustSettings)
     adversary: AdversarySettings = field(default_factory=AdversarySettings)
     watch: str = ""
 
@@ -62,32 +64,82 @@ class Contributed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What one stage said of a completion: a verdict as plain values, which any version reads.
+
+    Args:
+        stage: Which stage.
+        outcome: accept, refuse or undecided.
+        reason: Why.
+        value: The number that was compared, if there was one; infinite for what no margin allows.
+        threshold: What it was compared with.
+        spans: Where: start, end (the one after the last), and `tokens` or `characters`.
+        detail: What exactly, for people.
+    """
+
+    stage: str
+    outcome: str
+    reason: str
+    value: float | None = None
+    threshold: float | None = None
+    spans: tuple[tuple[int, int, str], ...] = ()
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What verification held against one completion, or could not decide.
+    """What was found of one completion, and what it counted for in training.
 
     Args:
         author: Peer id (base58).
         round_index: 0-based round.
         prompt_index: 0-based prompt.
         index: Its 0-based place among its author's completions of the prompt.
-        outcome: refuse or undecided.
-        stage: Which stage said so.
-        reason: Why.
-        value: The number that was compared, if there was one.
-        threshold: What it was compared with.
-        detail: What exactly, for people.
+        contribution: Hexadecimal digest of the contribution that it came in.
+        policy_digest: Hexadecimal, of the weights that its author names.
+        prompt: The prompt's text.
+        text: The completion's text, without EOS.
+        tokens: Its token ids, by this node's tokenizer.
+        ended: Whether its author closed it.
+        reward: What it earned here; None where that was not kept.
+        deciding: The verdict that decides.
+        verdicts: All that were given, in the order of the stages.
+        weight: What it counted in the step, 0 to 1; 0 where it was not trained on.
+        credited: How many of its tokens were trained on.
+        trained_reward: What it counted for in its group; None where it was not trained on.
     """
 
     author: str
     round_index: int
     prompt_index: int
     index: int
-    outcome: str
-    stage: str
-    reason: str
-    value: float | None
-    threshold: float | None
-    detail: str
+    contribution: str
+    policy_digest: str
+    prompt: str
+    text: str
+    tokens: tuple[int, ...]
+    ended: bool
+    reward: float | None
+    deciding: Said
+    verdicts: tuple[Said, ...] = ()
+    weight: float = 0.0
+    credited: int = 0
+    trained_reward: float | None = None
+
+    @property
+    def outcome(self) -> str:
+        """Of the verdict that decides."""
+        return self.deciding.outcome
+
+    @property
+    def stage(self) -> str:
+        """Which gave the verdict that decides."""
+        return self.deciding.stage
+
+    @property
+    def reason(self) -> str:
+        """Of the verdict that decides."""
+        return self.deciding.reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +150,7 @@ class Trained:
         step: What the trainer did.
         policy_digest: Hexadecimal, of the weights after it.
         completions: How many were rewarded.
-        findings: What verification held against some of them.
+        found: What was found of each of them.
         unusable: How many were not: text that this tokenizer makes too long.
         right: Share of the completions whose answer is right.
         same_policy: Contributions whose author claims the weights that this node had.
@@ -110,13 +162,18 @@ class Trained:
     step: StepReport
     policy_digest: str
     completions: int
-    findings: tuple[Finding, ...]
+    found: tuple[Finding, ...]
     unusable: int
     right: float
     same_policy: int
     own_reward: float
     peers_reward: float
     cpu_s: float
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What verification held against some completions, or could not decide."""
+        return tuple(one for one in self.found if one.outcome != "accept")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,27 +3,43 @@
 import json
 import subprocess
 import sys
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from node.ledger import Ledger
-from node.settings import plain
-from node.work import Finding
+from node.work import Finding, Said
 
-FOUND = Finding(
-    author="12D3KooWpeer",
-    round_index=4,
-    prompt_index=5,
-    index=0,
-    outcome="refuse",
+REFUSED = Said(
     stage="replay",
+    outcome="refuse",
     reason="not_replayed",
-    value=2.5,
+    value=float("inf"),
     threshold=0.0005,
-    detail="",
+    spans=((0, 2, "tokens"),),
 )
+OVERLONG = Said(stage="length", outcome="refuse", reason="overlong", value=40, threshold=30)
+CLEAN = Said(stage="form", outcome="accept", reason="clean")
+
+
+def found(index: int, verdict: Said) -> Finding:
+    return Finding(
+        author="12D3KooWpeer",
+        round_index=4,
+        prompt_index=5,
+        index=index,
+        contribution="ab" * 32,
+        policy_digest="cd" * 32,
+        prompt="How many?",
+        text="Five.",
+        tokens=(5, 1),
+        ended=True,
+        reward=0.5,
+        deciding=verdict,
+        verdicts=(verdict,),
+    )
 
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -119,20 +135,85 @@ def test_version_names_the_protocol_and_what_it_stands_on() -> None:
     assert "libp2p 0.8" in ended.stdout
 
 
-def test_findings_are_shown_from_the_ledger_for_people_and_machines(tmp_path: Path) -> None:
+@pytest.fixture
+def kept(tmp_path: Path) -> Iterator[Path]:
+    """A data directory whose node still runs."""
     place = tmp_path / "swarms" / "x"
     place.mkdir(parents=True)
-    ledger = Ledger(place / "ledger.db")
-    ledger.record_findings(4, [FOUND, replace(FOUND, index=1, reason="overlong")])
+    with closing(Ledger(place / "ledger.db")) as ledger:
+        said = enumerate((REFUSED, OVERLONG, CLEAN))
+        ledger.record_findings(4, [found(index, verdict) for index, verdict in said])
+        yield tmp_path
 
-    shown = run("findings", "--data-dir", str(tmp_path))
-    lines = run("findings", "--data-dir", str(tmp_path), "--json", "--reason", "overlong")
 
-    ledger.close()
+def test_findings_are_shown_from_the_ledger_for_people_and_machines(kept: Path) -> None:
+    shown = run("findings", "--data-dir", str(kept))
+    lines = run("findings", "--data-dir", str(kept), "--json", "--reason", "overlong")
+
     assert shown.returncode == 0
     assert "2 findings" in shown.stdout
     (line,) = lines.stdout.splitlines()
-    assert json.loads(line) == plain(FOUND) | {"index": 1, "reason": "overlong"}
+    read = json.loads(line)
+    assert (read["author"], read["round_index"], read["index"]) == ("12D3KooWpeer", 4, 1)
+    assert (read["reason"], read["value"], read["threshold"]) == ("overlong", 40.0, 30.0)
+    assert (read["text"], read["contribution"]) == ("Five.", "ab" * 32)
+
+
+@pytest.mark.parametrize(
+    ("flags", "places"),
+    [
+        ((), [0, 1]),
+        (("--all",), [0, 1, 2]),
+        (("--outcome", "accept"), [2]),
+        (("--outcome", "accept", "--outcome", "refuse"), [0, 1, 2]),
+        (("--stage", "replay"), [0]),
+        (("--all", "--author", "peer", "--round", "4", "--prompt", "5"), [0, 1, 2]),
+        (("--all", "--prompt", "6"), []),
+        (("--contribution", "abab", "--count", "1"), [0]),
+    ],
+)
+def test_what_was_not_accepted_is_shown_and_the_rest_when_asked(
+    kept: Path, flags: tuple[str, ...], places: list[int]
+) -> None:
+    lines = run("findings", "--data-dir", str(kept), "--json", *flags).stdout.splitlines()
+
+    assert [json.loads(line)["index"] for line in lines] == places
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["findings", "--reason", "overlnog"], "'overlong'"),
+        (["findings", "--outcome", "maybe"], "maybe"),
+        (["rollouts", "export", "x", "--format", "parket"], "'parquet'"),
+        (["verify", "abcdefg"], "no file here"),
+        (["verify", "0123456789abcdef"], "rollouts show"),
+        (["start", "--set", "ledger.rounds_kept=-1"], "rounds_kept"),
+    ],
+)
+def test_what_cannot_be_asked_for_ends_with_two_and_the_way_out(
+    kept: Path, arguments: list[str], says: str
+) -> None:
+    ended = run(*arguments, "--data-dir", str(kept))
+
+    assert ended.returncode == 2
+    assert says in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_rollouts_are_shown_and_written_to_a_file_once(kept: Path) -> None:
+    path = kept / "all.jsonl"
+    export = ("rollouts", "export", str(path), "--data-dir", str(kept))
+
+    shown = run("rollouts", "show", "--data-dir", str(kept), "--count", "2")
+    first, second, forced = run(*export), run(*export), run(*export, "--force")
+
+    assert "2 rollouts" in shown.stdout
+    assert "abababababab" in shown.stdout
+    assert (first.returncode, second.returncode, forced.returncode) == (0, 2, 0)
+    assert "3 rollouts" in first.stdout
+    assert "--force" in second.stderr
+    assert len(path.read_text().splitlines()) == 3
 
 
 def test_findings_of_a_place_where_no_node_ran_end_with_three(tmp_path: Path) -> None:

@@ -226,7 +226,7 @@ def test_numbers_that_contradict_each_other_are_refused_by_name(settings: Engine
 def test_nodes_of_a_text_swarm_agree_about_each_others_completions_and_their_own(
     settings: EngineSettings,
 ) -> None:
-    """Refusing a peer's completion but not one's own would let equal nodes drift apart."""
+    """Of one text one thing is said, whoever wrote it and whoever asks."""
     text = replace(settings, swarm=replace(SMALL, encoding=Encoding.TEXT))
     one, other = Engine(text), Engine(text)
     both = [share(one, author, 0) for author in PEERS[:2]]
@@ -236,8 +236,11 @@ def test_nodes_of_a_text_swarm_agree_about_each_others_completions_and_their_own
 
     trained = [engine.train(me, 0, ordered) for engine, me in ((one, PEERS[0]), (other, PEERS[1]))]
 
-    assert trained[0].findings == trained[1].findings != ()
-    assert trained[0].policy_digest == trained[1].policy_digest
+    one_said, other_said = (
+        [(found.author, found.prompt_index, found.index, found.verdicts) for found in each.findings]
+        for each in trained
+    )
+    assert one_said == other_said != []
 
 
 def test_the_judge_is_asked_about_strangers_and_about_nobody_else(

@@ -54,7 +54,7 @@ class Script:
             step=StepReport(),
             policy_digest="00",
             completions=0,
-            findings=(),
+            found=(),
             unusable=0,
             right=0.0,
             same_policy=0,

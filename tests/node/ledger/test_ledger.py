@@ -3,8 +3,8 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,18 +12,6 @@ import pytest
 from node.faults import DataDirFault, DiskFault
 from node.ledger import Envelope, Ledger
 from node.work import Finding
-
-
-@pytest.fixture
-def open_ledger(tmp_path: Path) -> Iterator[Callable[[], Ledger]]:
-    """Open this test's ledger, as often as it likes; all are closed after it."""
-    with ExitStack() as opened:
-        yield lambda: opened.enter_context(closing(Ledger(tmp_path / "ledger.db")))
-
-
-@pytest.fixture
-def ledger(open_ledger: Callable[[], Ledger]) -> Ledger:
-    return open_ledger()
 
 
 def test_envelopes_come_back_in_the_order_they_were_written(ledger: Ledger) -> None:
@@ -50,6 +38,7 @@ def test_closed_rounds_are_remembered_until_they_are_forgotten(ledger: Ledger) -
         ledger.record(round_index, b"x")
         ledger.close_round(round_index)
 
+    assert ledger.closed_rounds(since=8) == (8, 9)
     ledger.forget_before(9)
 
     assert ledger.closed_rounds() == (9,)
@@ -57,46 +46,46 @@ def test_closed_rounds_are_remembered_until_they_are_forgotten(ledger: Ledger) -
     assert len(ledger.envelopes(9)) == 1
 
 
-def found(round_index: int, author: str, reason: str = "not_replayed") -> Finding:
-    return Finding(
-        author=author,
-        round_index=round_index,
-        prompt_index=5,
-        index=0,
-        outcome="refuse",
-        stage="replay",
-        reason=reason,
-        value=2.5,
-        threshold=None,
-        detail="token 3",
-    )
+def test_nothing_of_forgotten_rounds_stays_in_any_table(
+    ledger: Ledger, found: Callable[..., Finding]
+) -> None:
+    for round_index in range(5):
+        ledger.record(round_index, b"x")
+        ledger.close_round(round_index)
+        ledger.record_findings(round_index, [found(round_index), found(round_index, index=1)])
+    ledger.note("settings", "{}")
+    named = ledger._file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    tables = [row[0] for row in named]
+
+    ledger.forget_before(4)
+
+    rows = {
+        table: ledger._file.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - its own names
+        for table in tables
+    }
+    assert rows == {"envelopes": 1, "closed": 1, "contributions": 1, "completions": 2, "notes": 1}
 
 
-def test_findings_are_asked_by_author_round_and_reason(ledger: Ledger) -> None:
-    one, other, third = found(1, "a"), found(1, "b", "overlong"), found(2, "a")
-    ledger.record_findings(1, [one, other])
-    ledger.record_findings(2, [third])
+def test_what_was_noted_last_holds(ledger: Ledger) -> None:
+    ledger.note("settings", "old")
+    ledger.note("settings", "new")
 
-    assert ledger.findings() == (third, one, other)
-    assert ledger.findings(author="a") == (third, one)
-    assert ledger.findings(round_index=1, reason="overlong") == (other,)
-    assert ledger.findings(count_max=1) == (third,)
+    assert ledger.noted("settings") == "new"
+    assert ledger.noted("weather") is None
 
 
-def test_a_round_that_is_trained_again_finds_the_same_once(ledger: Ledger) -> None:
+def test_a_ledger_is_read_while_its_node_writes(
+    tmp_path: Path, ledger: Ledger, found: Callable[..., Finding]
+) -> None:
+    ledger.record_findings(1, [found(1)])
+    with closing(Ledger(tmp_path / "ledger.db", read_only=True)) as onlooker:
+        ledger._file.execute("BEGIN IMMEDIATE")
+        seen = list(onlooker.findings())
+        ledger._file.execute("ROLLBACK")
+        with pytest.raises(DiskFault, match="readonly"):
+            onlooker.record(1, b"x")
 
-    ledger.record_findings(1, [found(1, "a")])
-    ledger.record_findings(1, [found(1, "a")])
-
-    assert len(ledger.findings()) == 1
-
-
-def test_findings_are_forgotten_after_a_thousand_rounds(ledger: Ledger) -> None:
-    ledger.record_findings(3, [found(3, "a")])
-
-    ledger.record_findings(1003, [found(1003, "a")])
-
-    assert [one.round_index for one in ledger.findings()] == [1003]
+    assert seen == [found(1)]
 
 
 def test_an_empty_ledger_has_signed_nothing(ledger: Ledger) -> None:
@@ -128,6 +117,19 @@ def test_a_file_that_is_no_ledger_is_refused_and_kept(tmp_path: Path) -> None:
         Ledger(path)
 
     assert path.read_bytes().startswith(b"not a database")
+
+
+def test_damage_that_is_met_while_reading_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with closing(Ledger(path)) as ledger:
+        for round_index in range(200):
+            ledger.record(round_index, bytes([round_index]) * 500)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 4 :] = b"\xff" * (len(content) - len(content) // 4)
+    path.write_bytes(content)
+
+    with closing(Ledger(path)) as ledger, pytest.raises((DataDirFault, DiskFault), match="ledger"):
+        [ledger.envelopes(round_index) for round_index in range(200)]
 
 
 def test_a_ledger_of_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,83 @@
+"""The ledgers of a node, one for each swarm that it took part in, opened to be read."""
+
+import heapq
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from itertools import islice
+from pathlib import Path
+
+from node.faults import ConfigFault, DataDirFault
+from node.ledger import Ledger, Wanted
+from node.settings import nearest
+from node.verdict import Outcome, Reason
+from node.work import Finding
+
+LEDGER = "ledger.db"
+
+
+def run_dirs(data_dir: Path) -> list[Path]:
+    """Return the directories of the swarms that a node took part in.
+
+    Raises:
+        DataDirFault: There is none.
+    """
+    found = sorted(path.parent for path in data_dir.glob(f"swarms/*/{LEDGER}"))
+    if not found:
+        raise DataDirFault(
+            f"No node has run in {data_dir}.", fix="Name its directory with --data-dir."
+        )
+    return found
+
+
+@contextmanager
+def opened(data_dir: Path) -> Iterator[list[tuple[Path, Ledger]]]:
+    """Give all ledgers of a node, each with its swarm's directory.
+
+    Raises:
+        DataDirFault: No node has run there, or a ledger is damaged or of another version.
+    """
+    with ExitStack() as stack:
+        yield [
+            (run_dir, stack.enter_context(closing(Ledger(run_dir / LEDGER, read_only=True))))
+            for run_dir in run_dirs(data_dir)
+        ]
+
+
+def findings_of(data_dir: Path, wanted: Wanted) -> Iterator[Finding]:
+    """Yield the findings of all swarms that are wanted, by round.
+
+    Raises:
+        DataDirFault: As `opened`.
+    """
+    with opened(data_dir) as ledgers:
+        merged = heapq.merge(
+            *(ledger.findings(wanted) for _, ledger in ledgers),
+            key=lambda one: one.round_index,
+            reverse=wanted.newest_first,
+        )
+        yield from islice(merged, wanted.count_max)
+
+
+def count_of(data_dir: Path, wanted: Wanted) -> int:
+    """Return how many findings of all swarms are wanted, whatever their bound.
+
+    Raises:
+        DataDirFault: As `opened`.
+    """
+    with opened(data_dir) as ledgers:
+        return sum(ledger.count_findings(wanted) for _, ledger in ledgers)
+
+
+def check_reason(reason: str | None) -> None:
+    """Refuse to look for a reason that no verdict has.
+
+    Raises:
+        ConfigFault: It is unknown; the nearest one is named.
+    """
+    known = [one.value for one in Reason]
+    if reason is not None and reason not in known:
+        raise ConfigFault(f"No verdict has the reason {reason!r}.", fix=nearest(reason, known))
+
+
+QUESTIONED = (Outcome.REFUSE.value, Outcome.UNDECIDED.value)
+"""What was held against a completion, or could not be decided."""

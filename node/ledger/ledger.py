@@ -1,0 +1,226 @@
+"""The file: signed bytes of each round, which rounds are closed, what was found of completions.
+
+Own envelopes are on disk before they are published, so that a restarted node says again
+what it said before and never something else. A closed round's bytes are what it was trained on:
+a restart trains again on those that follow its checkpoint, and the older ones stay a while for
+whoever asks. A file that is opened to be read is read while a node writes it.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from node.faults import DataDirFault, DiskFault
+from node.ledger import rows
+from node.ledger.rows import Wanted
+from node.ledger.schema import BY_ROUND, VERSION, migrate
+from node.work import Finding
+
+SETTINGS = "settings"
+"""The note of what the model's side was told, in JSON: whoever verifies later asks the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Signed bytes as they were published or admitted."""
+
+    raw: bytes
+    own: bool
+
+
+class Ledger:
+    """One SQLite file in WAL mode; every write is durable when the call returns.
+
+    Args:
+        path: The file; made where it is missing, brought to this version where it is older.
+        read_only: For whoever looks on while a node writes.
+
+    Raises:
+        DataDirFault: The file is no ledger, is damaged, or comes from a newer version; or from
+            an older one, and may only be read.
+        DiskFault: The disk refuses a write.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self._path = path
+        access = "ro" if read_only else "rwc"
+        place = f"{path.absolute().as_uri()}?mode={access}"
+        try:
+            self._file = sqlite3.connect(place, uri=True, isolation_level=None)
+        except sqlite3.DatabaseError as error:
+            raise self._fault(error) from error
+        try:
+            self._prepare(read_only=read_only)
+        except sqlite3.DatabaseError as error:
+            self._file.close()
+            raise self._fault(error) from error
+        except (DataDirFault, DiskFault):
+            self._file.close()
+            raise
+
+    def _prepare(self, *, read_only: bool) -> None:
+        version = self._version()
+        if version > VERSION:
+            raise DataDirFault(
+                f"The ledger {self._path} is of version {version}; this program knows {VERSION}.",
+                fix="Update drl-node, or start with another --data-dir.",
+            )
+        if read_only:
+            if version < VERSION:
+                raise DataDirFault(
+                    f"The ledger {self._path} is of version {version}; this program reads "
+                    f"{VERSION}.",
+                    fix="Start the node once with this program: it brings the ledger up to date.",
+                )
+            return
+        self._file.execute("PRAGMA journal_mode=WAL")
+        self._file.execute("PRAGMA synchronous=NORMAL")
+        self._file.execute("PRAGMA foreign_keys=ON")
+        if version < VERSION:
+            with self._transaction() as file:
+                migrate(file, self._version())
+
+    def _version(self) -> int:
+        return int(self._file.execute("PRAGMA user_version").fetchone()[0])
+
+    def _fault(
+        self, error: sqlite3.DatabaseError, *, reading: bool = False
+    ) -> DataDirFault | DiskFault:
+        if isinstance(error, sqlite3.OperationalError):
+            done, fix = ("read", "Check the disk.") if reading else ("written", "Free some space.")
+            return DiskFault(
+                f"The ledger {self._path} cannot be {done}: {error}.",
+                fix=f"{fix} What was saved is kept; a running node goes on by itself.",
+            )
+        return DataDirFault(
+            f"The ledger {self._path} is damaged: {error}.",
+            fix="Move it away: the node goes on from its last checkpoint without it.",
+        )
+
+    def record_own(self, round_index: int, raws: Iterable[bytes]) -> None:
+        """Write what this node is about to publish, flushed to the disk itself."""
+        self._write(round_index, raws, own=True)
+
+    def record(self, round_index: int, raw: bytes) -> None:
+        """Write what a peer published and admission let in; it survives a killed process."""
+        self._write(round_index, [raw], own=False)
+
+    def _write(self, round_index: int, raws: Iterable[bytes], *, own: bool) -> None:
+        named = [(round_index, own, hashlib.sha256(raw).digest(), raw) for raw in raws]
+        self._file.execute(f"PRAGMA synchronous={'FULL' if own else 'NORMAL'}")
+        with self._transaction() as file:
+            file.executemany("INSERT OR IGNORE INTO envelopes VALUES (?, ?, ?, ?)", named)
+
+    def record_findings(self, round_index: int, found: Iterable[Finding]) -> None:
+        """Write what was found of a round's completions, instead of what was found before.
+
+        A round that is trained again after a crash is judged again, too.
+        """
+        with self._transaction() as file:
+            file.execute("DELETE FROM contributions WHERE round = ?", (round_index,))
+            rows.insert(file, found)
+
+    def findings(self, wanted: Wanted | None = None) -> Iterator[Finding]:
+        """Yield the findings that are wanted, or all.
+
+        Raises:
+            DataDirFault, DiskFault: The file is damaged, or the disk is.
+        """
+        with self._reading() as file:
+            yield from rows.select(file, wanted or Wanted())
+
+    def count_findings(self, wanted: Wanted | None = None) -> int:
+        """Return how many findings are wanted, or there are, whatever their bound."""
+        with self._reading() as file:
+            return rows.count(file, wanted or Wanted())
+
+    def contributions(self, prefix: str) -> tuple[str, ...]:
+        """Return the digests (hexadecimal) that begin so, of the contributions with findings."""
+        found = self._rows(
+            "SELECT hex(digest) FROM contributions "
+            "WHERE substr(hex(digest), 1, length(?1)) = ?1 ORDER BY 1",
+            prefix.upper(),
+        )
+        return tuple(row[0].lower() for row in found)
+
+    def note(self, name: str, text: str) -> None:
+        """Write something about this node's run under a name, instead of what stood there."""
+        with self._transaction() as file:
+            file.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, text))
+
+    def noted(self, name: str) -> str | None:
+        """Return what was noted under a name."""
+        found = self._rows("SELECT text FROM notes WHERE name = ?", name)
+        return str(found[0][0]) if found else None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the file to be read.
+
+        Raises:
+            DataDirFault, DiskFault: It is damaged, or the disk is.
+        """
+        try:
+            yield self._file
+        except sqlite3.DatabaseError as error:
+            raise self._fault(error, reading=True) from error
+
+    def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with self._reading() as file:
+            return file.execute(query, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Give the file for several writes that happen all or not at all.
+
+        Raises:
+            DiskFault: The disk refuses.
+        """
+        try:
+            self._file.execute("BEGIN IMMEDIATE")
+            yield self._file
+            self._file.execute("COMMIT")
+        except sqlite3.DatabaseError as error:
+            if self._file.in_transaction:
+                self._file.execute("ROLLBACK")
+            raise self._fault(error) from error
+
+    def envelopes(self, round_index: int) -> tuple[Envelope, ...]:
+        """Return a round's envelopes, in the order in which they were written."""
+        found = self._rows(
+            "SELECT raw, own FROM envelopes WHERE round = ? ORDER BY rowid", round_index
+        )
+        return tuple(Envelope(raw, bool(own)) for raw, own in found)
+
+    def close_round(self, round_index: int) -> None:
+        """Freeze what a round is trained on, flushed to the disk itself."""
+        self._file.execute("PRAGMA synchronous=FULL")
+        with self._transaction() as file:
+            file.execute("INSERT OR IGNORE INTO closed VALUES (?)", (round_index,))
+
+    def closed_rounds(self, since: int = 0) -> tuple[int, ...]:
+        """Rounds from one on that were frozen and not yet forgotten, oldest first."""
+        found = self._rows("SELECT round FROM closed WHERE round >= ? ORDER BY round", since)
+        return tuple(row[0] for row in found)
+
+    def highest_own_round(self) -> int:
+        """The latest round that this node has signed anything for, or -1."""
+        ((found,),) = self._rows("SELECT max(round) FROM envelopes WHERE own = 1")
+        return -1 if found is None else int(found)
+
+    def forget_before(self, round_index: int) -> None:
+        """Drop all that is of earlier rounds; no round that follows a checkpoint may be."""
+        with self._transaction() as file:
+            for table in BY_ROUND:
+                file.execute(
+                    f"DELETE FROM {table} WHERE round < ?",  # noqa: S608 - one of our own names
+                    (round_index,),
+                )
+
+    def close(self) -> None:
+        """Close the file; everything in it is already safe."""
+        self._file.close()
