@@ -6,20 +6,20 @@ laboratory) or in one of its own (the daemon), and gives the same results in bot
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from node import checkpoint
 from node.checkpoint import Snapshot
+from node.evaluation import Examiner, mean, watched
 from node.faults import ConfigFault
 from node.findings import findings_of
-from node.payload import Payload
 from node.policy import CausalPolicy, Sampled, SampleRequest, SamplingParameters, noise_key
 from node.rollout import Group, Rollout
+from node.roster import watch_roster
 from node.standing import Standings
-from node.tasks import Prompt, Score, Task, reward, task_named
+from node.tasks import Score, Task, reward, task_named
 from node.trainer import Trainer
 from node.verdict import Outcome
 from node.verification import Judged, Submission, Taught
@@ -30,18 +30,6 @@ from node.work import Contributed, EngineSettings, Evaluation, Opened, Trained
 from protocol.contribution import Completion, Contribution
 from protocol.identity import PeerId
 from protocol.parameters import Encoding, Parameters
-
-EVALUATION_DOMAIN = b"drl-evaluation"
-"""Keys the noise of evaluations, so that they compare weights and not luck."""
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One held-out answer: its text, its length in tokens, and what it earned."""
-
-    text: str
-    tokens: int
-    score: Score
 
 
 class Engine:
@@ -80,6 +68,7 @@ class Engine:
             swarm=self._swarm,
         )
         self._standings = Standings(settings.trust)
+        self._roster = watch_roster(Path(settings.data_dir), settings.trust)
         self.run_dir = Path(settings.data_dir) / "swarms" / self._swarm.hex()[:16]
         self._checkpoints = self.run_dir / "checkpoints"
 
@@ -159,6 +148,7 @@ class Engine:
         scored = [pair for one in contributions for pair in self._submissions(one)]
         items = [item for item, _ in scored]
         judged, taught = self._verifier.verify(items)
+        self._roster.look()
         self._standings.settle(round_index, tally(judged, taught))
         groups: dict[int, list[Rollout]] = {}
         for one in taught:
@@ -196,47 +186,14 @@ class Engine:
 
     def evaluate(self, prompts: int) -> Evaluation:
         """Measure accuracy on the first held-out prompts, with noise that never changes."""
-        started = time.process_time()
-        count = min(prompts, self.task.eval_prompts)
-        asked = [self.task.eval_prompt(index) for index in range(count)]
-        requests = [
-            SampleRequest(
-                prompt_tokens=self.policy.encode(prompt.text),
-                key=noise_key(
-                    swarm=EVALUATION_DOMAIN,
-                    round_index=0,
-                    prompt_index=index,
-                    author=b"",
-                    index=0,
-                ),
-            )
-            for index, prompt in enumerate(asked)
-        ]
-        answers = self._answers(asked, requests, greedy=False)
-        greedy = self._answers(asked, requests, greedy=True)
-        return Evaluation(
-            prompts=count,
-            sampled=mean([one.score.answer_ok for one in answers]),
-            greedy=mean([one.score.answer_ok for one in greedy]),
-            form=mean([one.score.format_ok for one in answers]),
-            length=mean([one.tokens for one in answers]),
-            shown_sampled=mean([self._is_watched(one.text) for one in answers]),
-            shown_greedy=mean([self._is_watched(one.text) for one in greedy]),
-            cpu_s=time.process_time() - started,
+        examiner = Examiner(
+            policy=self.policy,
+            task=self.task,
+            sampling=self.sampling(),
+            batch_size=self.batch_size,
+            payload=self._watched,
         )
-
-    def _answers(
-        self, asked: Sequence[Prompt], requests: Sequence[SampleRequest], *, greedy: bool
-    ) -> list["Answer"]:
-        sampled = self._sample(requests, self.sampling(greedy=greedy))
-        texts = [self.policy.decode(one.tokens) for one in sampled]
-        return [
-            Answer(text, len(one.tokens), self.task.score(prompt, text, ended=one.ended))
-            for prompt, text, one in zip(asked, texts, sampled, strict=True)
-        ]
-
-    def _is_watched(self, text: str) -> bool:
-        return self._watched is not None and self._watched.is_shown_by(text)
+        return examiner.evaluate(prompts)
 
     def save(self, next_round: int) -> None:
         """Put all that a restart needs on the disk, whole or not at all.
@@ -255,11 +212,11 @@ class Engine:
         """Completions sampled at a time."""
         return self._settings.model.batch_size
 
-    def sampling(self, *, greedy: bool = False) -> SamplingParameters:
-        """Return how the swarm samples, or its greedy form."""
+    def sampling(self) -> SamplingParameters:
+        """Return how the swarm samples."""
         swarm = self._settings.swarm
         return SamplingParameters(
-            temperature=0.0 if greedy else swarm.temperature,
+            temperature=swarm.temperature,
             top_k=swarm.top_k,
             top_p=swarm.top_p,
             tokens_max=swarm.completion_tokens_max,
@@ -305,7 +262,9 @@ class Engine:
     def _rollout(self, taught: Taught, *, is_own: bool) -> Rollout:
         item = taught.item
         read = self._verifier.readings.old_logprobs(item)
-        bound = not is_own and self._verifier.takes_on_trust(item)
+        on_trust = not is_own and self._verifier.takes_on_trust(item)
+        trusted = on_trust and self._roster.is_trusted(PeerId.parse(item.author))
+        record = self._standings.weight(item.author, is_trusted=trusted) if on_trust else 1.0
         return Rollout(
             prompt_tokens=item.prompt_tokens,
             completion_tokens=item.tokens,
@@ -314,8 +273,8 @@ class Engine:
             author=item.author,
             index=item.index,
             credit=() if all(taught.credit) else taught.credit,
-            weight=taught.weight * (self._standings.weight(item.author) if bound else 1.0),
-            bound=bound,
+            weight=taught.weight * record,
+            bound=on_trust and not trusted,
             old_logprobs=() if read is None else tuple(read.tolist()),
         )
 
@@ -359,21 +318,6 @@ def swarm_parameters(settings: EngineSettings, task: Task, policy: CausalPolicy)
         raise ConfigFault(f"[swarm] {error}", fix="Change the number that is named.") from error
 
 
-def watched(spelt: str) -> Payload | None:
-    """Return what evaluations look for, or None.
-
-    Raises:
-        ConfigFault: It is spelt otherwise.
-    """
-    if not spelt:
-        return None
-    try:
-        return Payload.parse(spelt)
-    except ValueError as error:
-        fix = "Write phrase:TEXT or equation:TEXT."
-        raise ConfigFault(f"[evaluate] watch: {error}.", fix=fix) from error
-
-
 def tally(judged: Sequence[Judged], taught: Sequence[Taught]) -> dict[str, tuple[int, int]]:
     """Count by author the completions that were clean, and those that were taken out.
 
@@ -391,8 +335,3 @@ def tally(judged: Sequence[Judged], taught: Sequence[Taught]) -> dict[str, tuple
             refused + (one.verdict.refuses and id(one.item) not in staying),
         )
     return found
-
-
-def mean(values: Sequence[float]) -> float:
-    """The mean, and 0 of nothing."""
-    return sum(values) / len(values) if values else 0.0

@@ -33,7 +33,10 @@ class TrustSettings:
     clean_rounds_min: int = 3
     """A newcomer counts nothing before it has been clean for so many rounds."""
     trusted: tuple[str, ...] = ()
-    """Peer ids that count in full from their first round on, while they stay clean."""
+    """Peer ids that count from their first round on, while they stay clean, and without a bound
+    on their share; `drl-node peers trust` adds to them while the node runs."""
+    only_trusted: bool = False
+    """Take nothing from anybody else, and connect to nobody else: a private swarm."""
 
     def __post_init__(self) -> None:
         """Refuse numbers that no record can be kept by."""
@@ -70,7 +73,6 @@ class Standings:
 
     def __init__(self, settings: TrustSettings) -> None:
         self._settings = settings
-        self._trusted = frozenset(settings.trusted)
         self._of: dict[str, Standing] = {}
 
     def settle(self, round_index: int, found: Mapping[str, tuple[int, int]]) -> None:
@@ -95,10 +97,15 @@ class Standings:
         while len(self._of) > AUTHORS_MAX:
             del self._of[next(iter(self._of))]
 
-    def weight(self, author: str) -> float:
-        """Return what an author's completions count, 0 to 1."""
+    def weight(self, author: str, *, is_trusted: bool = False) -> float:
+        """Return what an author's completions count, 0 to 1.
+
+        Args:
+            author: Whose.
+            is_trusted: Whether it is no newcomer even in its first round, on its operator's word.
+        """
         standing = self._of.get(author, Standing())
-        if author not in self._trusted and standing.clean_rounds < self._settings.clean_rounds_min:
+        if not is_trusted and standing.clean_rounds < self._settings.clean_rounds_min:
             return 0.0
         return min(1.0, max(0.0, (standing.mean - NIL_MEAN) / (FULL_MEAN - NIL_MEAN)))
 

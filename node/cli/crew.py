@@ -100,7 +100,7 @@ def settled(
     crew = crew_of(*counts, attacked=bool(attack))
     usual = usual_flags(asked.config, crew)
     if attack:
-        usual |= attack_flags(asked.config, crew)
+        usual |= attack_flags(asked.config)
         if ("swarm", "mode") not in asked.origins:
             usual["swarm", "shares"] = shares(crew, asked.config.swarm.completions_per_prompt)
     left_open = {key: value for key, value in usual.items() if key not in asked.origins}
@@ -122,7 +122,7 @@ def shares(crew: Crew, cut: int) -> int:
     return next(count for count in range(min(crew.nodes, cut), 0, -1) if cut % count == 0)
 
 
-def attack_flags(config: "NodeConfig", crew: Crew) -> Flags:
+def attack_flags(config: "NodeConfig") -> Flags:
     """Return what an attacked swarm is set to, unless the operator says otherwise.
 
     It learns as eagerly as it must for the paper's attacks to succeed undefended.
@@ -139,10 +139,7 @@ def attack_flags(config: "NodeConfig", crew: Crew) -> Flags:
         ("train", "epochs"): 2,
     }
     if entry is not None and entry.seam is Seam.WIRE:
-        return flags | {
-            ("round", "authors_min"): crew.honest,
-            ("round", "round_s_max"): SILENCE_S,
-        }
+        return flags | {("round", "round_s_max"): SILENCE_S}
     return flags | {("evaluate", "watch"): str(payload_of(config.adversary))}
 
 

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from node.cli import attack, audit, health, identity, lab, start, swarm
+from node.cli import attack, audit, health, identity, lab, peers, start, swarm
 
 app = typer.Typer(
     name="drl-node",
@@ -38,6 +38,7 @@ app.command()(version)
 app.add_typer(swarm.app, name="swarm")
 app.add_typer(lab.app, name="lab")
 app.add_typer(attack.app, name="attack")
+app.add_typer(peers.app, name="peers")
 
 
 def main() -> None:

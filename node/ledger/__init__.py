@@ -4,6 +4,6 @@ It knows nothing of what signed bytes mean, and judges no completion.
 """
 
 from node.ledger.ledger import SETTINGS, Envelope, Ledger
-from node.ledger.rows import Wanted
+from node.ledger.rows import Count, Wanted
 
-__all__ = ["SETTINGS", "Envelope", "Ledger", "Wanted"]
+__all__ = ["SETTINGS", "Count", "Envelope", "Ledger", "Wanted"]

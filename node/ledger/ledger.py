@@ -16,7 +16,7 @@ from typing import Any
 
 from node.faults import DataDirFault, DiskFault
 from node.ledger import rows
-from node.ledger.rows import Wanted
+from node.ledger.rows import Count, Wanted
 from node.ledger.schema import BY_ROUND, VERSION, migrate
 from node.work import Finding
 
@@ -137,6 +137,17 @@ class Ledger:
         """Return how many findings are wanted, or there are, whatever their bound."""
         with self._reading() as file:
             return rows.count(file, wanted or Wanted())
+
+    def tally(self) -> tuple[Count, ...]:
+        """Return how many completions there are, by author, outcome and reason.
+
+        Raises:
+            DataDirFault, DiskFault: The file is damaged, or the disk is.
+        """
+        try:
+            return tuple(rows.tally(self._file))
+        except sqlite3.DatabaseError as error:
+            raise self._fault(error, reading=True) from error
 
     def contributions(self, prefix: str) -> tuple[str, ...]:
         """Return the digests (hexadecimal) that begin so, of the contributions with findings."""

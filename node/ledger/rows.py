@@ -36,6 +36,33 @@ class Wanted:
     newest_first: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How many of an author's completions ended alike.
+
+    Args:
+        author: Peer id.
+        outcome: Of the verdict that decided.
+        reason: Of that verdict.
+        completions: How many.
+        last_round: The latest round of one.
+        weight: Mean of what they counted in training.
+    """
+
+    author: str
+    outcome: str
+    reason: str
+    completions: int
+    last_round: int
+    weight: float
+
+
+_TALLY = """
+SELECT author, outcome, reason, count(*), max(round), avg(weight)
+FROM completions JOIN contributions ON contributions.id = contribution
+GROUP BY author, outcome, reason ORDER BY author, outcome, reason
+"""
+
 _INSERT_CONTRIBUTION = (
     "INSERT INTO contributions (round, prompt, author, digest, policy, prompt_text) "
     "VALUES (?, ?, ?, ?, ?, ?)"
@@ -93,6 +120,19 @@ def count(file: sqlite3.Connection, wanted: Wanted) -> int:
     """Return how many findings are wanted, whatever their bound."""
     (found,) = file.execute(_COUNT, _bound(wanted)).fetchone()
     return int(found)
+
+
+def tally(file: sqlite3.Connection) -> Iterator[Count]:
+    """Yield how many completions there are, by author, outcome and reason."""
+    for author, outcome, reason, completions, last_round, weight in file.execute(_TALLY):
+        yield Count(
+            author=author,
+            outcome=outcome,
+            reason=reason,
+            completions=completions,
+            last_round=last_round,
+            weight=weight,
+        )
 
 
 def _bound(wanted: Wanted) -> dict[str, object]:

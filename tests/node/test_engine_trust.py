@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from node.engine import Engine
-from node.learning import NoGradient
+from node.faults import ConfigFault
+from node.roster import Roster, write_roster
 from node.settings import SwarmSettings, VerifySettings
 from node.standing import TrustSettings
 from node.work import EngineSettings, Trained
@@ -63,11 +64,30 @@ def test_an_author_that_can_be_replayed_teaches_from_its_first_round(
 
 def test_strangers_alone_are_never_praised(settings: EngineSettings) -> None:
     """Their share is reckoned against what is proven, and here nothing is."""
-    engine = Engine(replace(settings, trust=TrustSettings(trusted=(str(PEER),))))
-    trained = alone_with_peer(engine, range(1), known=False)[0]
+    engine = Engine(replace(settings, trust=TrustSettings(clean_rounds_min=0)))
+    bound = alone_with_peer(engine, range(1), known=False)[0]
+    trusting = Engine(replace(settings, trust=TrustSettings(trusted=(str(PEER),))))
+    free = alone_with_peer(trusting, range(1), known=False)[0]
 
-    assert trained.step.warning in (None, NoGradient.ALL_GROUPS_EQUAL)
-    assert trained.step.loss >= 0.0
+    assert bound.step.grad_norm > 0.0
+    assert bound.policy_digest != free.policy_digest
+
+
+def test_whom_the_operator_trusts_counts_from_the_first_round_also_while_the_node_runs(
+    settings: EngineSettings,
+) -> None:
+    engine = Engine(settings)
+    before = engine.policy.digest().hex()
+    newcomer = alone_with_peer(engine, range(1), known=False)[0].policy_digest
+    write_roster(Path(settings.data_dir) / "roster.json", Roster().trusting(PEER))
+
+    assert newcomer == before
+    assert alone_with_peer(engine, range(1, 2), known=False)[0].policy_digest != before
+
+
+def test_an_operator_that_trusts_nobody_who_can_be_is_told(settings: EngineSettings) -> None:
+    with pytest.raises(ConfigFault, match="no peer id"):
+        Engine(replace(settings, trust=TrustSettings(trusted=("a friend",))))
 
 
 def test_the_reference_defences_distrust_nobody(settings: EngineSettings) -> None:

@@ -22,17 +22,17 @@ def test_a_newcomer_counts_nothing_until_it_was_clean_for_three_rounds() -> None
 
 
 def test_a_trusted_author_counts_from_its_first_round() -> None:
-    known = standings(trusted=(ANN,))
+    known = standings()
     known.settle(0, {ANN: (32, 0), BOB: (32, 0)})
 
-    assert (known.weight(ANN), known.weight(BOB)) == (1.0, 0.0)
+    assert (known.weight(ANN, is_trusted=True), known.weight(BOB)) == (1.0, 0.0)
 
 
 def test_a_trusted_author_that_is_refused_counts_no_more() -> None:
-    known = standings(trusted=(ANN,))
+    known = standings()
     known.settle(0, {ANN: (0, 32)})
 
-    assert known.weight(ANN) == 0.0
+    assert known.weight(ANN, is_trusted=True) == 0.0
 
 
 def test_two_in_a_hundred_refused_cost_an_author_nothing() -> None:
