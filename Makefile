@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 SEED ?= 0
 
-.PHONY: demo test check swarm model judge reference vectors clean
+.PHONY: demo test check hostile swarm model judge reproduce reproduce-quick reference vectors clean
 
 demo: .venv/installed  ## four nodes on loopback learn together; ends with a scoreboard
 	$(BIN)/drl-node swarm up --nodes 4 --rounds 20
@@ -26,6 +26,20 @@ model: .venv/developer  ## train the embedded model anew, from nothing (about te
 
 judge: .venv/developer  ## train the embedded judge anew from the embedded model (three minutes)
 	$(BIN)/python examples/judge/train.py --out node/policy/builtin_judge
+
+hostile: .venv/developer  ## what hostile peers can do to a live node, measured (half an hour)
+	$(BIN)/python examples/hostile/run.py
+
+PAPER = attacks shares oracle kl defences
+
+reproduce-quick: .venv/developer headline.experiment  ## the paper's headline, undefended and defended (five minutes)
+
+reproduce: .venv/developer headline.experiment $(PAPER:=.experiment)  ## the paper's figures (an hour)
+	$(BIN)/python examples/bench/judge.py
+
+%.experiment: .venv/developer
+	$(BIN)/drl-node lab run examples/paper/$*.toml --dir runs/paper/$*
+	$(BIN)/drl-node lab report runs/paper/$*
 
 reference: .venv/developer  ## write the reference tables anew
 	$(BIN)/python -m node.reference

@@ -5,10 +5,17 @@ Only what any peer can check without a model is asked here. README.md numbers th
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from protocol.assembly import Assembly
-from protocol.constants import AUTHORS_MAX, PENDING_BYTES_MAX, WINDOW_ROUNDS
+from protocol.constants import (
+    AUTHORS_MAX,
+    CONVICTIONS_MAX,
+    OUTCASTS_MAX,
+    PENDING_BYTES_MAX,
+    WINDOW_ROUNDS,
+)
 from protocol.contribution import Contribution
 from protocol.envelope import (
     Part,
@@ -20,6 +27,7 @@ from protocol.envelope import (
     open_part,
 )
 from protocol.errors import Ignored, Reason, Refused, Rejected
+from protocol.evidence import check_evidence, open_evidence
 from protocol.identity import PeerId
 from protocol.parameters import Parameters
 from protocol.schedule import Schedule
@@ -58,6 +66,7 @@ class Admission:
     Args:
         parameters: The swarm's.
         schedule: Says whose prompts are whose.
+        outcasts: Authors that are known to have equivocated in this swarm.
         pending_bytes_max: Of all parts that wait for their siblings.
     """
 
@@ -66,6 +75,7 @@ class Admission:
         parameters: Parameters,
         schedule: Schedule,
         *,
+        outcasts: Iterable[PeerId] = (),
         pending_bytes_max: int = PENDING_BYTES_MAX,
     ) -> None:
         self._parameters = parameters
@@ -76,6 +86,8 @@ class Admission:
         self._rounds: dict[int, _RoundMemory] = {}
         self._seats: dict[PeerId, int] = {}
         self._ahead: dict[PeerId, int] = {}
+        self._outcasts = set(outcasts)
+        self._convictions = 0
 
     def admit(self, data: bytes, *, round_index: int) -> Admitted:
         """Return what a message is, or raise why it is not forwarded.
@@ -106,6 +118,8 @@ class Admission:
         self._check_unseen(part, message)
         # [IGNORE] If it is beyond the window, its author was not known to be that far.
         self._check_ahead_is_new(part)
+        # [IGNORE] Its author is not known to have equivocated.
+        self._check_not_outcast(part.author)
         # [IGNORE] There is room to remember its author.
         self._check_seat(part)
         # [REJECT] The prompt is its author's in that round.
@@ -116,6 +130,8 @@ class Admission:
             contribution = self._admit_proven(part, message)
         except Refused as refused:
             refused.author, refused.round_index = part.author, part.round_index
+            if refused.evidence is not None:
+                self._cast_out(part.author)
             raise
         return Admitted(
             author=part.author,
@@ -148,6 +164,47 @@ class Admission:
             memory.assembly.close(part, broken=False)
         return contribution
 
+    def convict(self, data: bytes, *, round_index: int) -> PeerId:
+        """Return whom a message of evidence convicts, from now on out; or raise why it does not.
+
+        Args:
+            data: The gossip message; one for which `evidence.is_evidence` holds.
+            round_index: The current round; it never goes back.
+
+        Raises:
+            Rejected: It proves nothing.
+            Ignored: Not wanted here or now.
+        """
+        self.advance(round_index)
+        # [IGNORE] It is of this version and this swarm.
+        check_kinship(data, self._swarm)
+        # [REJECT] It is evidence in its one canonical encoding.
+        evidence = open_evidence(data)
+        # [IGNORE] Its author is not out already.
+        self._check_not_outcast(evidence.author)
+        # [IGNORE] Its author has a seat, or not too many without one were convicted this round.
+        known = evidence.author in self._seats
+        if not known and self._convictions >= CONVICTIONS_MAX:
+            raise Ignored(Reason.CROWDED, f"{self._convictions} convictions")
+        # [REJECT] Its statements contradict each other, and its author signed both.
+        check_evidence(evidence)
+        self._convictions += not known
+        self._cast_out(evidence.author)
+        return evidence.author
+
+    @property
+    def outcasts(self) -> frozenset[PeerId]:
+        """Authors that are known to have equivocated in this swarm."""
+        return frozenset(self._outcasts)
+
+    def _cast_out(self, author: PeerId) -> None:
+        if len(self._outcasts) < OUTCASTS_MAX:
+            self._outcasts.add(author)
+
+    def _check_not_outcast(self, author: PeerId) -> None:
+        if author in self._outcasts:
+            raise Ignored(Reason.OUTCAST, author.short)
+
     def advance(self, round_index: int) -> None:
         """Forget what rounds before the window held, and who was heard in none since.
 
@@ -164,6 +221,7 @@ class Admission:
         self._seats = {author: last for author, last in self._seats.items() if last >= oldest}
         # Claims live for one round, so that a crowd of liars cannot keep the table for ever.
         self._ahead.clear()
+        self._convictions = 0
 
     def _is_ahead(self, part: Part) -> bool:
         return part.round_index > self._round_index + WINDOW_ROUNDS

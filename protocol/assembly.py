@@ -7,8 +7,9 @@ whether the whole is valid is not known here.
 from dataclasses import dataclass, field
 from enum import Enum
 
-from protocol.envelope import Part
+from protocol.envelope import Part, Statement
 from protocol.errors import Ignored, Reason
+from protocol.evidence import Evidence
 from protocol.identity import PeerId
 
 
@@ -20,9 +21,9 @@ class _State(Enum):
 
 @dataclass(slots=True)
 class _Slot:
-    digest: bytes
-    part_count: int
+    first: Statement
     chunks: dict[int, bytes] = field(default_factory=dict)  # emptied when no longer open
+    statements: dict[int, Statement] = field(default_factory=dict)  # of the chunks
     state: _State = _State.OPEN
 
 
@@ -46,15 +47,18 @@ class Assembly:
         slot = self._slot_of(part)
         if slot is None:
             return
-        if (slot.digest, slot.part_count) != (part.digest, part.part_count):
-            raise Ignored(Reason.EQUIVOCATION, f"prompt {part.prompt_index}")
+        statement = part.statement()
+        for earlier in (slot.first, slot.statements.get(part.part_index)):
+            if earlier is not None and statement.contradicts(earlier):
+                raise Ignored(
+                    Reason.EQUIVOCATION,
+                    f"prompt {part.prompt_index}, part {part.part_index}",
+                    evidence=Evidence.of(part, earlier).to_bytes(),
+                )
         if slot.state is _State.BROKEN:
             raise Ignored(Reason.BROKEN_WHOLE, f"prompt {part.prompt_index}")
-        held = slot.chunks.get(part.part_index)
-        if slot.state is _State.WHOLE or held == part.payload:
+        if slot.state is _State.WHOLE or part.part_index in slot.chunks:
             raise Ignored(Reason.DUPLICATE, f"prompt {part.prompt_index}, signed anew")
-        if held is not None:
-            raise Ignored(Reason.EQUIVOCATION, f"part {part.part_index}")
 
     def payload_with(self, part: Part) -> bytes | None:
         """Return the whole payload if this part is the last one missing, else None."""
@@ -66,7 +70,9 @@ class Assembly:
 
     def keep(self, part: Part) -> None:
         """Hold a part until its siblings come; the first one binds the slot."""
-        self._bound(part).chunks[part.part_index] = part.payload
+        slot = self._bound(part)
+        slot.chunks[part.part_index] = part.payload
+        slot.statements[part.part_index] = part.statement()
         self.pending_bytes += len(part.payload)
 
     def close(self, part: Part, *, broken: bool) -> None:
@@ -74,6 +80,7 @@ class Assembly:
         slot = self._bound(part)
         self.pending_bytes -= sum(len(chunk) for chunk in slot.chunks.values())
         slot.chunks.clear()
+        slot.statements.clear()
         slot.state = _State.BROKEN if broken else _State.WHOLE
 
     def _slot_of(self, part: Part) -> _Slot | None:
@@ -81,4 +88,4 @@ class Assembly:
 
     def _bound(self, part: Part) -> _Slot:
         slots = self._slots.setdefault(part.author, {})
-        return slots.setdefault(part.prompt_index, _Slot(part.digest, part.part_count))
+        return slots.setdefault(part.prompt_index, _Slot(part.statement()))

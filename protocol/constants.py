@@ -37,3 +37,16 @@ ROUNDS_AHEAD_MAX = 2**24
 
 A year of two-second rounds; the hash chain walks it in some ten seconds, so a lie costs no more.
 """
+
+OUTCASTS_MAX = 65_536
+"""Changing breaks: nothing on the wire; memory. Authors that are known to have equivocated.
+
+They stay out for as long as the swarm's parameters last, so the table only grows. An invented
+author costs its inventor two signatures.
+"""
+
+CONVICTIONS_MAX = 64
+"""Changing breaks: how far evidence spreads. New outcasts without a seat in one round.
+
+A member's evidence is always heard; what is told of strangers must not flood the swarm.
+"""

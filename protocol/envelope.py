@@ -11,6 +11,7 @@ from typing import Any
 from protocol.constants import DIGEST_BYTES, ROUND_INDEX_MAX
 from protocol.contribution import Contribution
 from protocol.errors import Ignored, Reason, Rejected
+from protocol.hashing import digest as hashed
 from protocol.hashing import length_prefixed, u64
 from protocol.identity import PUBLIC_KEY_BYTES, SIGNATURE_BYTES, Keypair, PeerId, verify
 from protocol.packing import is_bytes, is_count, pack, unpack
@@ -30,6 +31,52 @@ _FIXARRAY, _FIXARRAY_MASK, _FIXINT_MAX = 0x90, 0xF0, 0x7F
 _PEEK_BYTES = 2
 _SWARM_AT = slice(4, 4 + DIGEST_BYTES)
 _BIN_32 = b"\xc4\x20"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Statement:
+    """What one signature says of a contribution, without the chunk itself.
+
+    Args:
+        part_index: 0-based place among the contribution's parts.
+        part_count: How many parts the contribution has.
+        digest: 32 bytes; of the whole contribution.
+        chunk_digest: 32 bytes; of this part's chunk of the payload.
+        signature: 64 bytes.
+    """
+
+    part_index: int
+    part_count: int
+    digest: bytes
+    chunk_digest: bytes
+    signature: bytes
+
+    def signing_bytes(
+        self, *, swarm: bytes, author: PeerId, round_index: int, prompt_index: int
+    ) -> bytes:
+        """Return what the author signs: domain, header and digests, length-prefixed.
+
+        The chunk is signed by its digest, so that two signatures prove an equivocation without
+        the chunks.
+        """
+        return length_prefixed(
+            "drl/envelope/1",
+            u64(VERSION),
+            swarm,
+            author.public_key,
+            u64(round_index),
+            u64(prompt_index),
+            u64(self.part_index),
+            u64(self.part_count),
+            self.digest,
+            self.chunk_digest,
+        )
+
+    def contradicts(self, other: "Statement") -> bool:
+        """Say whether no honest author makes both statements of one round and prompt."""
+        if (self.digest, self.part_count) != (other.digest, other.part_count):
+            return True
+        return self.part_index == other.part_index and self.chunk_digest != other.chunk_digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +105,23 @@ class Part:
     payload: bytes
     signature: bytes
 
+    def statement(self) -> Statement:
+        """Return what its signature says."""
+        return Statement(
+            part_index=self.part_index,
+            part_count=self.part_count,
+            digest=self.digest,
+            chunk_digest=hashed("drl/chunk/1", self.payload),
+            signature=self.signature,
+        )
+
     def signing_bytes(self) -> bytes:
-        """Return what the author signs: domain, header and raw payload, length-prefixed."""
-        return length_prefixed(
-            "drl/envelope/1",
-            u64(VERSION),
-            self.swarm,
-            self.author.public_key,
-            u64(self.round_index),
-            u64(self.prompt_index),
-            u64(self.part_index),
-            u64(self.part_count),
-            self.digest,
-            self.payload,
+        """Return what the author signs: the payload by its digest, as received."""
+        return self.statement().signing_bytes(
+            swarm=self.swarm,
+            author=self.author,
+            round_index=self.round_index,
+            prompt_index=self.prompt_index,
         )
 
     def to_bytes(self) -> bytes:

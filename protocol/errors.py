@@ -39,6 +39,7 @@ class Reason(StrEnum):
     ROUND_PAST = "round_past", "IGNORE", "Its round is over for longer than two rounds."
     DUPLICATE = "duplicate", "IGNORE", "It was admitted before."
     AHEAD_KNOWN = "ahead_known", "IGNORE", "Its author is already known to be that far ahead."
+    OUTCAST = "outcast", "IGNORE", "Its author has signed two answers to one prompt, and is out."
     CROWDED = "crowded", "IGNORE", "No room is left to remember another author."
     FOREIGN_PROMPT = "foreign_prompt", "REJECT", "The prompt is not its author's in this round."
     BAD_SIGNATURE = "bad_signature", "REJECT", "The named author did not sign it."
@@ -62,6 +63,8 @@ class Refused(Exception):  # noqa: N818 - a verdict on a peer's bytes, not an er
         detail: What exactly, for the log.
         author: Who wrote it; None until the signature has proven it.
         round_index: The round it was for; None until the signature has proven it.
+        evidence: The proof that its author equivocated, to be told to the swarm; None if there
+            is none, or if it was told before.
     """
 
     rejects: ClassVar[bool]
@@ -73,6 +76,7 @@ class Refused(Exception):  # noqa: N818 - a verdict on a peer's bytes, not an er
         *,
         author: PeerId | None = None,
         round_index: int | None = None,
+        evidence: bytes | None = None,
     ) -> None:
         if reason.rejects is not self.rejects:
             raise ValueError(f"{reason} is not a reason for {type(self).__name__}")
@@ -81,6 +85,7 @@ class Refused(Exception):  # noqa: N818 - a verdict on a peer's bytes, not an er
         self.detail = detail
         self.author = author
         self.round_index = round_index
+        self.evidence = evidence
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from node.mesh.addresses import ADDRESSES_MAX, Address, decode_announcement
+from node.mesh.allowance import Allowances
 from node.mesh.mesh import Decision, OnEvent
 from protocol.identity import PeerId
 
@@ -19,6 +20,11 @@ PEERS_MAX = 256
 
 HEAR_S = 1.0
 """Announcements of one author closer than this are not passed on; peers make them further apart."""
+
+STRANGERS_RATE = 1.0
+STRANGERS_BURST = 64.0
+"""Announcements of authors not heard of before that are kept and passed on, per second and at once.
+Authors cost nothing to invent, and each would be told to the whole swarm."""
 
 _FILE_VERSION = 1
 _FILE_CHARACTERS_MAX = 1 << 20
@@ -60,6 +66,9 @@ class AddressBook:
         self._clock = clock
         self._on_event = on_event
         self._entries: dict[PeerId, Entry] = {}
+        self._strangers = Allowances(
+            rate=STRANGERS_RATE, burst=STRANGERS_BURST, clock=clock, names_max=1
+        )
         self._saved: str | None = None
 
     def peers(self) -> list[PeerId]:
@@ -82,6 +91,9 @@ class AddressBook:
         except ValueError as error:
             self._on_event("address_refused", {"author": author, "reason": str(error)})
             return Decision.REJECT
+        # [IGNORE] Its author was heard of before, or few others were lately.
+        if author not in self._entries and not self._strangers.take(""):
+            return Decision.IGNORE
         self._put(author, replace(entry, addresses=addresses, heard_s=self._clock()))
         return Decision.ACCEPT
 

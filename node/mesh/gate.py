@@ -9,6 +9,7 @@ from enum import Enum
 
 from libp2p.pubsub.pb import rpc_pb2
 
+from node.mesh.allowance import Allowances
 from node.mesh.mesh import Decision
 from node.mesh.seen import SeenIds
 from node.mesh.wire import checked_bytes, shape
@@ -16,6 +17,12 @@ from protocol.identity import PeerId
 
 Judge = Callable[[bytes, PeerId, PeerId], Decision]
 """Asked once about each message of a topic: its data, who forwarded it, who signed it."""
+
+
+AUTHOR_RATE = 1000.0
+AUTHOR_BURST = 8192.0
+"""Signed messages of one author that are looked at, per second and at once. The largest round that
+a swarm can agree on is 4096 messages of an author; a neighbour may hold two of them."""
 
 
 class JudgeError(Exception):
@@ -31,6 +38,8 @@ class Fate(Enum):
     """Of a topic that is not ours."""
     OWN = "own_returned"
     """Our own, from before a restart."""
+    HURRIED = "author_hurried"
+    """Of an author that has just signed more than its share; the id is not remembered."""
     FORGED = "forged"
     """Not signed by the author that it names; the forwarder should have noticed."""
     ACCEPTED = "accepted"
@@ -72,6 +81,7 @@ class Gate:
         judges: What to ask about each topic's messages.
         message_bytes_max: Longest message.
         seen: Remembers ids.
+        clock: Seconds that never step back.
     """
 
     def __init__(
@@ -81,11 +91,13 @@ class Gate:
         judges: Mapping[str, Judge],
         message_bytes_max: int,
         seen: SeenIds,
+        clock: Callable[[], float],
     ) -> None:
         self._own = own
         self._judges = judges
         self._message_bytes_max = message_bytes_max
         self._seen = seen
+        self._authors = Allowances(rate=AUTHOR_RATE, burst=AUTHOR_BURST, clock=clock)
 
     def pass_through(self, message: rpc_pb2.Message, forwarder: PeerId) -> Passage:
         """Check a message and, if it is new, well-formed and signed, ask its topic's judge.
@@ -107,12 +119,17 @@ class Gate:
         # [IGNORE] It names us as its author: we know our own.
         if author == self._own:
             return Passage(Fate.OWN, message_id)
+        # [IGNORE] Its author has not signed more than its share, by signatures that held: nobody
+        # uses up another's share by writing in its name.
+        if not self._authors.has(author):
+            return Passage(Fate.HURRIED, message_id, author, topic)
         # [REJECT] Its author signed it. Only then is its id remembered, or a forger could make
         # us deaf to a message that is yet to come.
         serialized = checked_bytes(message, author)
         if serialized is None:
             return Passage(Fate.FORGED, message_id, author, topic)
         self._seen.add(message_id)
+        self._authors.charge(author, 1.0)
         fate = self._ask(topic, message.data, forwarder, author)
         kept = serialized if fate is Fate.ACCEPTED else b""
         return Passage(fate, message_id, author, topic, kept)

@@ -6,14 +6,14 @@ before the services, since a late frame finds a closed nursery. What is wrong wi
 what is done about it, stands at each override in `pubsub`, `router`, `outbox` and `host`.
 """
 
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import trio
-from libp2p.host.basic_host import BasicHost
 from libp2p.tools.anyio_service import background_trio_service
 from libp2p.utils.address_validation import expand_wildcard_address
 from multiaddr import Multiaddr
@@ -21,6 +21,7 @@ from multiaddr import Multiaddr
 from node.faults import NetworkFault
 from node.mesh.addresses import Address, encode_announcement
 from node.mesh.book import AddressBook
+from node.mesh.conduct import Conduct
 from node.mesh.dialer import Dialer
 from node.mesh.gate import JudgeError
 from node.mesh.host import build_host, check_free, close_host
@@ -28,6 +29,7 @@ from node.mesh.mesh import Decision, OnEvent, Validate, no_event
 from node.mesh.pubsub import HardenedPubsub
 from node.mesh.router import HardenedGossipSub
 from node.mesh.settings import MESSAGE_BYTES_CEILING, MESSAGE_BYTES_MAX, MeshSettings
+from node.mesh.swarm import HardenedHost
 from protocol.identity import Keypair, PeerId
 
 SAVE_S = 10.0
@@ -50,6 +52,8 @@ async def open_gossip_mesh(
     *,
     address_topic: str,
     known_peers_path: Path | None = None,
+    conduct_path: Path | None = None,
+    is_allowed: Callable[[PeerId], bool] = lambda _peer: True,
     message_bytes_max: int = MESSAGE_BYTES_MAX,
     on_event: OnEvent = no_event,
 ) -> AsyncIterator["GossipMesh"]:
@@ -62,6 +66,8 @@ async def open_gossip_mesh(
         validate: Asked about, and so handed, each message once.
         address_topic: The topic on which peers tell where they are.
         known_peers_path: Where known peers are kept across restarts; None keeps none.
+        conduct_path: Where bars against peers are kept across restarts; None keeps none.
+        is_allowed: Whether a peer may be connected at all; asked upon each connection.
         message_bytes_max: Longest message, by the swarm's parameters.
         on_event: Told what happened.
 
@@ -70,6 +76,7 @@ async def open_gossip_mesh(
 
     Raises:
         NetworkFault: An address is malformed, or cannot be listened on.
+        ConfigFault: The installed py-libp2p is not one that this was made for.
         ValueError: The limit is more than a frame can hold.
         Exception: Whatever `validate` raised: a bug of ours, which ends the mesh.
     """
@@ -78,7 +85,7 @@ async def open_gossip_mesh(
             f"message_bytes_max is {message_bytes_max}; it must be 1 to {MESSAGE_BYTES_CEILING}, "
             "the most that fits one frame"
         )
-    _check_peers(settings)
+    named = _named_peers(settings)
     listen = _multiaddrs(settings.listen, "listen")
     announce = _multiaddrs(settings.announce, "announce")
     for address in listen:
@@ -87,23 +94,41 @@ async def open_gossip_mesh(
         keypair.peer_id, known_peers_path, clock=trio.current_time, on_event=on_event
     )
     book.load()
-    host = build_host(keypair, announce, on_event)
+    conduct = Conduct(
+        conduct_path, clock=trio.current_time, wall=time.time, on_event=on_event, spared=named
+    )
+    conduct.load()
     mesh = GossipMesh(
-        host,
+        build_host(
+            keypair,
+            announce,
+            on_event,
+            settings=settings,
+            conduct=conduct,
+            is_allowed=is_allowed,
+        ),
         settings,
         keypair,
         topic,
         address_topic,
         validate,
         book=book,
+        conduct=conduct,
         message_bytes_max=message_bytes_max,
         on_event=on_event,
     )
+    async with _ungrouped(mesh):
+        await mesh.listen(listen)
+        yield mesh
+
+
+@asynccontextmanager
+async def _ungrouped(mesh: "GossipMesh") -> AsyncIterator[None]:
+    """Run a mesh around a block; what is raised in it comes out as it is, a judge's bug first."""
     raised: Exception | None = None
     async with mesh.running():
         try:
-            await mesh.listen(listen)
-            yield mesh
+            yield
         except Exception as error:  # noqa: BLE001 - not hostile: raised below, out of the groups
             # that the nurseries in between would put it into.
             raised = error
@@ -118,7 +143,7 @@ class GossipMesh:
 
     def __init__(
         self,
-        host: BasicHost,
+        host: HardenedHost,
         settings: MeshSettings,
         keypair: Keypair,
         topic: str,
@@ -126,12 +151,14 @@ class GossipMesh:
         validate: Validate,
         *,
         book: AddressBook,
+        conduct: Conduct,
         message_bytes_max: int,
         on_event: OnEvent,
     ) -> None:
         random = Random(keypair.peer_id.to_bytes())  # noqa: S311 - spreads waits; no secret
         self.failure: JudgeError | None = None
-        self._host = host
+        self.conduct = conduct
+        self.host = host
         self._settings = settings
         self._message_bytes_max = message_bytes_max
         self._topic = topic
@@ -148,12 +175,13 @@ class GossipMesh:
         def judge(data: bytes, forwarder: PeerId, _author: PeerId) -> Decision:
             return validate(data, forwarder)
 
-        self._router = HardenedGossipSub(settings, random=random)
-        self._pubsub = HardenedPubsub(
+        self._router = HardenedGossipSub(settings, dialled=host.swarm.dialled, random=random)
+        self.pubsub = HardenedPubsub(
             host,
             self._router,
             keypair=keypair,
             settings=settings,
+            conduct=conduct,
             message_bytes_max=message_bytes_max,
             judges={topic: judge, address_topic: book.hear},
             counted_as={topic: "", address_topic: "address_"},
@@ -190,15 +218,15 @@ class GossipMesh:
         """
         if not 1 <= len(data) <= self._message_bytes_max:
             raise ValueError(f"a message has 1 to {self._message_bytes_max} bytes, not {len(data)}")
-        await self._pubsub.publish(self._topic, data)
+        await self.pubsub.publish(self._topic, data)
 
     def peers(self) -> tuple[PeerId, ...]:
         """Peers that are connected and subscribed to our topic, in the order of their ids."""
-        return tuple(self._pubsub.subscribers(self._topic))
+        return tuple(self.pubsub.subscribers(self._topic))
 
     def counters(self) -> Mapping[str, int]:
         """Count what passed since the start."""
-        return dict(self._pubsub.counts)
+        return dict(self.pubsub.counts)
 
     async def listen(self, addresses: list[Multiaddr]) -> None:
         """Take callers from now on.
@@ -207,7 +235,7 @@ class GossipMesh:
             NetworkFault: An address cannot be listened on.
         """
         for address in addresses:
-            if not await self._host.get_network().listen(address):
+            if not await self.host.get_network().listen(address):
                 raise NetworkFault(
                     f"cannot listen on {address}", fix="choose another address to listen on"
                 )
@@ -239,13 +267,13 @@ class GossipMesh:
         """
         with trio.CancelScope(shield=True):
             async with (
-                self._host.run([]),
-                background_trio_service(self._pubsub),
+                self.host.run([]),
+                background_trio_service(self.pubsub),
                 background_trio_service(self._router),
             ):
-                await self._pubsub.wait_until_ready()
-                await self._pubsub.subscribe(self._topic)
-                await self._pubsub.subscribe(self._address_topic)
+                await self.pubsub.wait_until_ready()
+                await self.pubsub.subscribe(self._topic)
+                await self.pubsub.subscribe(self._address_topic)
                 task_status.started()
                 await self._stopping.wait()
                 await self._stop()
@@ -253,9 +281,10 @@ class GossipMesh:
     async def _stop(self) -> None:
         """Send what is queued, close the connections, write down the peers."""
         if self.failure is None:
-            await self._pubsub.drain(DRAIN_S)
-        await close_host(self._host, CLOSE_S)
+            await self.pubsub.drain(DRAIN_S)
+        await close_host(self.host, CLOSE_S)
         self._book.save()
+        self.conduct.save()
 
     async def _announce(self) -> None:
         """Tell the swarm where we are: at once, when a peer comes, and every now and then."""
@@ -263,17 +292,18 @@ class GossipMesh:
         while True:
             addresses = self._own_addresses()
             if addresses:
-                await self._pubsub.publish(self._address_topic, encode_announcement(addresses))
+                await self.pubsub.publish(self._address_topic, encode_announcement(addresses))
             await trio.sleep(ANNOUNCE_S_MIN)
             with trio.move_on_after(self._settings.announce_s):
                 await self._newcomer.wait()
             self._newcomer = trio.Event()
 
     async def _remember(self) -> None:
-        """Write known peers down, beside the event loop: a disk may take its time."""
+        """Write down who is known and who is barred, beside the event loop: a disk takes time."""
         while True:
             await trio.sleep(SAVE_S)
             await trio.to_thread.run_sync(self._book.save)
+            await trio.to_thread.run_sync(self.conduct.save)
 
     def _compare_peers(self) -> None:
         """Tell who has come and who has gone since the last time."""
@@ -296,9 +326,7 @@ class GossipMesh:
     def _own_addresses(self) -> list[Address]:
         """Return where we are; 0.0.0.0 and :: stand for each interface's address."""
         places = [
-            place
-            for address in self._host.get_addrs()
-            for place in expand_wildcard_address(address)
+            place for address in self.host.get_addrs() for place in expand_wildcard_address(address)
         ]
         return [_own(str(place), self.peer_id) for place in dict.fromkeys(map(str, places))]
 
@@ -308,7 +336,9 @@ def _own(text: str, own: PeerId) -> Address:
     return Address(address.kind, address.host, address.port, own)
 
 
-def _check_peers(settings: MeshSettings) -> None:
+def _named_peers(settings: MeshSettings) -> frozenset[PeerId]:
+    """Return who is expected at the addresses of the first peers."""
+    named = []
     for text in settings.peers:
         try:
             peer = Address.parse(text).peer
@@ -322,6 +352,8 @@ def _check_peers(settings: MeshSettings) -> None:
                 f"peer address {text!r} does not say who should answer there",
                 fix="append /p2p/ and the peer id that the other node prints when it starts",
             )
+        named.append(peer)
+    return frozenset(named)
 
 
 def _multiaddrs(texts: tuple[str, ...], purpose: str) -> list[Multiaddr]:

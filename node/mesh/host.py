@@ -6,20 +6,16 @@ It does not listen or dial by itself: `node.mesh.gossip` says when, `node.mesh.d
 import errno
 import logging
 import socket
-from collections.abc import Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
 
 import trio
 from libp2p.abc import INetStream
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
 from libp2p.custom_types import TProtocol
-from libp2p.host.basic_host import BasicHost
-from libp2p.io.abc import ReadWriteCloser
-from libp2p.network.auto_connector import AutoConnector
 from libp2p.network.config import ConnectionConfig, RetryConfig
-from libp2p.network.connection.raw_connection import RawConnection
-from libp2p.network.exceptions import SwarmException
 from libp2p.network.swarm import Swarm
 from libp2p.peer.id import ID
 from libp2p.peer.peerstore import PeerStore
@@ -32,82 +28,88 @@ from libp2p.transport.upgrader import TransportUpgrader
 from multiaddr import Multiaddr
 
 from node.faults import NetworkFault
+from node.mesh.conduct import Conduct
+from node.mesh.door import Door, DoorLimits
 from node.mesh.mesh import OnEvent
-from protocol.identity import Keypair
+from node.mesh.muxer import OneMuxer, StreamQuota
+from node.mesh.releases import check_release
+from node.mesh.settings import MeshSettings
+from node.mesh.swarm import HardenedHost, HardenedSwarm
+from protocol.identity import Keypair, PeerId
 
 CONNECTIONS_MAX = 1024
 """Open connections, in and out. Below the usual limit of 1024 descriptors minus our own files the
 system refuses first; what matters is that silent strangers do not use up a small number."""
 
-UPGRADE_S = 10.0
-"""How long a dialler may take to prove who it is."""
+UPGRADE_S = 5.0
+"""How long either side of a connection may take to prove who it is."""
 
 
-class _NoConnector(AutoConnector):
-    """Never connects; `node.mesh.dialer` does."""
-
-    async def maybe_connect(self) -> None:
-        """Do nothing."""
-
-
-class HardenedSwarm(Swarm):
-    """The library's connections, without a leak for each inbound one or dials of its own."""
-
-    def _init_connection_management(self) -> None:
-        """Keep the library from dialling: it tries whoever it has heard of, half a thousand."""
-        super()._init_connection_management()
-        self.auto_connector = _NoConnector(self)
-
-    async def close_peer(self, peer_id: ID) -> None:
-        """Close the connections to a peer that are open now, and forget those alone.
-
-        The library then forgets all, one that was made in the meantime too: it lives on, unknown.
-        """
-        async with trio.open_nursery() as nursery:
-            for connection in self.get_connections(peer_id):
-                nursery.start_soon(connection.close)
-
-    async def _do_handle_inbound_connection(
-        self,
-        read_write_closer: ReadWriteCloser,
-        maddr: Multiaddr,
-        failure_event: Any,  # noqa: ARG002 - the library's signature
-    ) -> None:
-        """Serve an inbound connection until it closes.
-
-        The library's waits until the whole swarm stops: after 250 connections in its lifetime a
-        node accepts no more.
-        """
-        connection = RawConnection(read_write_closer, initiator=False)
-        try:
-            muxed = await self.upgrade_inbound_raw_conn(connection, maddr)
-        except SwarmException:
-            await connection.close()
-            return
-        if isinstance(muxed, Yamux):
-            await muxed.event_closed.wait()
-
-
-def build_host(keypair: Keypair, announce: Sequence[Multiaddr], on_event: OnEvent) -> BasicHost:
+def build_host(
+    keypair: Keypair,
+    announce: Sequence[Multiaddr],
+    on_event: OnEvent,
+    *,
+    settings: MeshSettings | None = None,
+    conduct: Conduct | None = None,
+    is_allowed: Callable[[PeerId], bool] = lambda _peer: True,
+) -> HardenedHost:
     """Return a host with our identity that neither listens nor runs yet.
 
     Args:
         keypair: Its Ed25519 key is the libp2p identity.
         announce: Addresses to tell others instead of those listened on; none means those.
         on_event: Told of streams that were refused.
+        settings: How many callers may stay; None takes the defaults.
+        conduct: Who is barred; None bars nobody.
+        is_allowed: Whether a peer may connect at all.
+
+    Raises:
+        ConfigFault: The installed library is not one that this was made for.
     """
+    check_release(version("libp2p"), on_event)
     quieten()
+    settings = settings or MeshSettings()
+    held = conduct or Conduct(None, clock=trio.current_time, wall=time.time, on_event=on_event)
+    swarm = _build_swarm(
+        keypair,
+        door=Door(_limits(settings), is_barred=held.bars_host, clock=trio.current_time),
+        is_welcome=lambda peer: is_allowed(peer) and not held.bars_peer(peer),
+    )
+    host = HardenedHost(
+        swarm,
+        announce_addrs=list(announce) or None,
+        disable_identify_address_discovery=True,
+    )
+    _guard_streams(swarm, on_event)
+    return host
+
+
+def _limits(settings: MeshSettings) -> DoorLimits:
+    return DoorLimits(
+        per_address=settings.callers_per_address,
+        per_network=settings.callers_per_network,
+        in_all=settings.callers_max,
+    )
+
+
+def _build_swarm(
+    keypair: Keypair, *, door: Door, is_welcome: Callable[[PeerId], bool]
+) -> HardenedSwarm:
     identity = create_new_key_pair(keypair.seed)
     peer_id = ID.from_pubkey(identity.public_key)
     peerstore = PeerStore()
     peerstore.add_key_pair(peer_id, identity)
     noise = NoiseTransport(identity, noise_privkey=create_noise_key_pair().private_key)
-    swarm = HardenedSwarm(
+    # Noise alone: the library also offers plaintext, over which anyone who knows a public key
+    # passes for its owner.
+    muxers = {TProtocol(YAMUX): Yamux}
+    upgrader = TransportUpgrader({NOISE: noise}, muxers)
+    upgrader.muxer_multistream = OneMuxer(muxers, upgrader.muxer_multistream.negotiate_timeout)
+    return HardenedSwarm(
         peer_id,
         peerstore,
-        # Noise alone: the library also offers plaintext, over which anyone who knows a public
-        # key passes for its owner.
-        TransportUpgrader({NOISE: noise}, {TProtocol(YAMUX): Yamux}),
+        upgrader,
         transports=[TCP()],
         # The dialler has its own patience.
         retry_config=RetryConfig(max_retries=0),
@@ -117,32 +119,37 @@ def build_host(keypair: Keypair, announce: Sequence[Multiaddr], on_event: OnEven
             low_watermark=0,
             min_connections=0,
             inbound_upgrade_timeout=UPGRADE_S,
+            outbound_upgrade_timeout=UPGRADE_S,
         ),
+        door=door,
+        is_welcome=is_welcome,
     )
-    host = BasicHost(
-        swarm,
-        announce_addrs=list(announce) or None,
-        disable_identify_address_discovery=True,
-    )
-    _guard_streams(swarm, on_event)
-    return host
 
 
 def _guard_streams(swarm: Swarm, on_event: OnEvent) -> None:
     """Let nothing that a stream's handler raises, of whatever protocol, reach the host.
 
     In the library it does, and ends the process: negotiation, identify and ping all read bytes
-    of strangers.
+    of strangers. A peer that opens more streams than it can have a use for is hung up on.
     """
     inner = swarm.common_stream_handler
+    quota = StreamQuota()
 
     async def guarded(stream: INetStream) -> None:
+        connection = stream.muxed_conn
+        cause = quota.enter(connection)
         try:
-            await inner(stream)
+            if cause:
+                await connection.close()
+            else:
+                await inner(stream)
         except Exception as error:  # noqa: BLE001 - hostile decoding: no peer may end the process
-            peer = str(stream.muxed_conn.peer_id)
-            on_event("stream_refused", {"peer": peer, "cause": type(error).__name__})
+            cause = type(error).__name__
             await stream.reset()
+        finally:
+            quota.leave(connection)
+            if cause:
+                on_event("stream_refused", {"peer": str(connection.peer_id), "cause": cause})
 
     swarm.set_stream_handler(guarded)
 
@@ -199,7 +206,7 @@ def _way_out(error: OSError) -> str:
             return "choose another address to listen on"
 
 
-async def close_host(host: BasicHost, patience_s: float) -> None:
+async def close_host(host: HardenedHost, patience_s: float) -> None:
     """Close all connections at once, then the host; whatever is left after a while is dropped.
 
     The library closes them one after another, at 0.2 s each.

@@ -21,6 +21,16 @@ BATCH_BYTES = 48 * 1024
 """A frame is closed once it holds this much; longer ones only delay the next control RPC."""
 
 
+BYTES_MAX = 8 * 1024 * 1024
+"""Bytes of messages waiting for one peer, whatever their number: peers that stop reading are many
+and cost nothing. What does not fit is offered again by its id."""
+
+ASKS_MAX = 3
+"""How often a peer is given one message upon asking: a small question gets a large answer."""
+ASKED_MAX = 4096
+"""Messages of which it is remembered that the peer has asked for them."""
+
+
 class Outbox(RpcQueue):
     """One peer's queue, in place of the library's.
 
@@ -38,6 +48,8 @@ class Outbox(RpcQueue):
         self._random = random
         self._controls: deque[bytes] = deque()
         self._messages: dict[bytes, bytes] = {}
+        self._bytes = 0
+        self._asked: dict[bytes, int] = {}
         self._wake = trio.Event()
         self._room = trio.Event()
         self._idle = trio.Event()
@@ -57,20 +69,35 @@ class Outbox(RpcQueue):
         """Queue a serialized message; False when there is no room for it."""
         if message_id in self._messages:
             return True
-        if self._closed or len(self._messages) >= self._messages_max:
+        if self._closed or not self._has_room():
             return False
-        self._messages[message_id] = publish_field(message)
+        field = publish_field(message)
+        self._messages[message_id] = field
+        self._bytes += len(field)
         self._wake.set()
         return True
 
     def forget(self, message_id: bytes) -> None:
         """Take a message back: its receiver has it."""
-        if self._messages.pop(message_id, None) is not None:
+        field = self._messages.pop(message_id, None)
+        if field is not None:
+            self._bytes -= len(field)
             self._room.set()
+
+    def may_ask(self, message_id: bytes) -> bool:
+        """Say whether the peer may be given a message that it asks for, and count its asking."""
+        asks = self._asked.pop(message_id, 0) + 1
+        self._asked[message_id] = asks
+        while len(self._asked) > ASKED_MAX:
+            del self._asked[next(iter(self._asked))]
+        return asks <= ASKS_MAX
+
+    def _has_room(self) -> bool:
+        return len(self._messages) < self._messages_max and self._bytes < BYTES_MAX
 
     async def wait_for_room(self) -> None:
         """Return once a message can be queued, or the peer is gone."""
-        while len(self._messages) >= self._messages_max and not self._closed:
+        while not self._has_room() and not self._closed:
             self._room = trio.Event()
             await self._room.wait()
 
@@ -102,6 +129,7 @@ class Outbox(RpcQueue):
             if batch and len(batch) + len(field) > BATCH_BYTES:
                 break
             batch += self._messages.pop(message_id)
+            self._bytes -= len(field)
         self._room.set()
         return bytes(batch)
 
@@ -110,6 +138,7 @@ class Outbox(RpcQueue):
         super().close()
         self._controls.clear()
         self._messages.clear()
+        self._bytes = 0
         self._wake.set()
         self._room.set()
         self._idle.set()

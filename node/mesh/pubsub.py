@@ -22,8 +22,11 @@ from libp2p.pubsub.pb import rpc_pb2
 from libp2p.pubsub.pubsub import Pubsub
 from libp2p.pubsub.rpc_queue import RpcQueue
 
+from node.mesh.conduct import Conduct
+from node.mesh.fares import Fares
 from node.mesh.gate import Fate, Gate, Judge, JudgeError, Passage
 from node.mesh.mesh import OnEvent
+from node.mesh.muxer import remote_address
 from node.mesh.outbox import Outbox
 from node.mesh.router import HardenedGossipSub
 from node.mesh.seen import SeenIds
@@ -33,20 +36,16 @@ from node.mesh.wire import (
     SUBSCRIPTIONS_MAX,
     FrameError,
     FrameReader,
+    StreamEndedError,
     author_of,
+    count_ids,
     parse_frame,
     signed_message,
 )
 from protocol.identity import Keypair, PeerId
 
-EXPELLED_S = 60.0
-"""How long a peer that sent garbage is not listened to; its next frame costs it another minute."""
-
 _WATCH_BYTES = 1024
 """Read at a time from streams on which no peer has anything to say."""
-
-EXPELLED_MAX = 1024
-"""Expelled peers remembered; identities are free, so this bounds memory, not attackers."""
 
 
 class HardenedPubsub(Pubsub):
@@ -57,6 +56,7 @@ class HardenedPubsub(Pubsub):
         router: Who is whose neighbour.
         keypair: Signs our messages; the host's own.
         settings: Limits.
+        conduct: What is held against whom; told of faults.
         message_bytes_max: Longest message.
         judges: What to ask about each topic's messages; other topics are refused.
         counted_as: What to put before the name of each topic's counters.
@@ -75,6 +75,7 @@ class HardenedPubsub(Pubsub):
         *,
         keypair: Keypair,
         settings: MeshSettings,
+        conduct: Conduct,
         message_bytes_max: int,
         judges: Mapping[str, Judge],
         counted_as: Mapping[str, str],
@@ -98,7 +99,10 @@ class HardenedPubsub(Pubsub):
             judges=judges,
             message_bytes_max=message_bytes_max,
             seen=seen,
+            clock=trio.current_time,
         )
+        self._conduct = conduct
+        self._fares = Fares(trio.current_time)
         # The library counts on from whole seconds: a node that sent more than one message a
         # second and restarts would repeat ids that its peers have seen.
         self.counter = time_ns()
@@ -111,7 +115,6 @@ class HardenedPubsub(Pubsub):
         self._on_peers = on_peers
         self._random = random
         self._inbound: Counter[ID] = Counter()
-        self._expelled: dict[ID, float] = {}
 
     def subscribers(self, topic: str) -> list[PeerId]:
         """Return the peers that we can write to and that are subscribed to a topic, in order."""
@@ -133,15 +136,16 @@ class HardenedPubsub(Pubsub):
         self._inbound[peer_id] += 1
         try:
             await self.continuously_read_stream(stream)
-        except (IOException, RawConnError):
+        except (IOException, RawConnError, StreamEndedError):
             # The peer left, or its connection broke. It must know that we no longer read.
             await stream.reset()
         except JudgeError as failure:
             self._on_bug(failure)
         except FrameError as refusal:
-            await self._expel(peer_id, refusal.reason)
+            await self._expel(stream, refusal.reason)
         except Exception as error:  # noqa: BLE001 - hostile decoding: no peer may end the process
-            await self._expel(peer_id, f"unreadable: {type(error).__name__}")
+            # Perhaps the library, surprised by a connection that broke: no proof of a fault.
+            await self._expel(stream, f"unreadable: {type(error).__name__}", proven=False)
         finally:
             # Two connections made at once bring two streams, of which the peer drops one.
             self._inbound[peer_id] -= 1
@@ -161,22 +165,22 @@ class HardenedPubsub(Pubsub):
         forwarder = author_of(peer_id.to_bytes())
         if forwarder is None:
             raise FrameError("peer is not an Ed25519 identity")
-        if trio.current_time() < self._expelled.get(peer_id, 0.0):
-            raise FrameError("expelled a moment ago")
+        payers = (peer_id, remote_host(stream))
         reader = FrameReader(stream)
         while self.manager.is_running:
             rpc = parse_frame(await reader.next_frame())
             self.counts["frames_received"] += 1
             # In line, not in a task each: tasks are kept in a list that is searched for each
             # new one, and unread data must fill the sender's window, not our memory.
-            for message in rpc.publish:
-                self._take(peer_id, forwarder, message)
+            fates = [self._take(peer_id, forwarder, message) for message in rpc.publish]
             for subscription in rpc.subscriptions:
                 self.handle_subscription(peer_id, subscription)
             if rpc.subscriptions:
                 self._on_peers()
             if rpc.HasField("control"):
                 await self.router.handle_rpc(rpc, peer_id)
+            # Slowed down, not cut short: what is not read yet waits at its sender.
+            await trio.sleep(self._fares.pay(payers, fates, ids=count_ids(rpc)))
 
     async def push_msg(self, msg_forwarder: ID, msg: rpc_pb2.Message) -> None:
         """Check one message; the library's entrance to what reading a frame does."""
@@ -184,8 +188,8 @@ class HardenedPubsub(Pubsub):
         if forwarder is not None:
             self._take(msg_forwarder, forwarder, msg)
 
-    def _take(self, peer_id: ID, forwarder: PeerId, message: rpc_pb2.Message) -> None:
-        """Pass one message through the gate, and on if it is to be.
+    def _take(self, peer_id: ID, forwarder: PeerId, message: rpc_pb2.Message) -> Fate:
+        """Pass one message through the gate, and on if it is to be; return its fate.
 
         Raises:
             FrameError: Its form is wrong, or the forwarder has sent too much that is invalid.
@@ -198,8 +202,9 @@ class HardenedPubsub(Pubsub):
             case Fate.ACCEPTED:
                 self._forward(peer_id, passage)
             case Fate.FORGED | Fate.REJECTED:
-                if self.router.offend(peer_id, passage.topic):
+                if self._conduct.note_invalid(forwarder):
                     raise FrameError("too many invalid messages")
+        return passage.fate
 
     def _forward(self, peer_id: ID, passage: Passage) -> None:
         """Queue a message for every neighbour but those who surely have it."""
@@ -218,14 +223,14 @@ class HardenedPubsub(Pubsub):
         if isinstance(outbox, Outbox):
             outbox.forget(message_id)
 
-    async def _expel(self, peer_id: ID, reason: str) -> None:
-        """Hang up on a peer, and do not listen to it for a while."""
+    async def _expel(self, stream: INetStream, reason: str, *, proven: bool = True) -> None:
+        """Hang up on a peer, and do not let it in for a while if it is proven to be at fault."""
+        peer_id = stream.muxed_conn.peer_id
         self.counts["frames_refused"] += 1
         self._on_event("frame_refused", {"reason": reason, "forwarder": str(peer_id)})
-        self._expelled.pop(peer_id, None)
-        self._expelled[peer_id] = trio.current_time() + EXPELLED_S
-        while len(self._expelled) > EXPELLED_MAX:
-            del self._expelled[next(iter(self._expelled))]
+        forwarder = author_of(peer_id.to_bytes())
+        if forwarder is not None and (proven or self._conduct.note_invalid(forwarder)):
+            self._conduct.cut(forwarder, remote_host(stream), reason)
         await self.host.disconnect(peer_id)
 
     # Frames out
@@ -365,3 +370,9 @@ class HardenedPubsub(Pubsub):
                 rpc_pb2.RPC.SubOpts(subscribe=True, topicid=topic) for topic in self.topic_ids
             ]
         )
+
+
+def remote_host(stream: INetStream) -> str | None:
+    """Return the address at the other end of a stream, or None if it is not known any more."""
+    remote = remote_address(stream.muxed_conn)
+    return None if remote is None else remote[0]

@@ -6,6 +6,7 @@ through here: `node.mesh.pubsub` checks them, asks this room who should have the
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -13,7 +14,7 @@ from libp2p.custom_types import TProtocol
 from libp2p.peer.id import ID
 from libp2p.pubsub.gossipsub import GossipSub
 from libp2p.pubsub.pb import rpc_pb2
-from libp2p.pubsub.score import ScoreParams, TopicScoreParams
+from libp2p.pubsub.score import ScoreParams
 
 from node.mesh.outbox import Outbox
 from node.mesh.settings import MeshSettings
@@ -34,15 +35,18 @@ UNSUBSCRIBE_BACK_OFF_S = 2
 OFFERS_MAX = CONTROL_IDS_MAX // 2
 """Ids of one topic in one IHAVE: both topics of a swarm may have one in the same frame."""
 
-REJECTS_MAX = 20.0
-"""Invalid messages, decaying by 1 % a second, after which a forwarder is shown the door. An honest
-one checks what it forwards, so even a few mean another version of the rules."""
+FAITHFUL = 2
+"""Peers that this node dialled itself to whom it sends every message, neighbours or not. A crowd
+that surrounds a node comes to it; whom it dials, the operator or the past have chosen."""
+
+_SPAM_MAX = 20.0
+"""What the library holds against a peer for floods of GRAFT, IHAVE and IWANT, at which its GRAFTs
+are refused. Invalid messages are counted elsewhere: the library forgets them on disconnecting."""
 
 _SCORING = ScoreParams(
-    p4_invalid_messages=TopicScoreParams(weight=1.0, cap=100.0, decay=0.99),
-    publish_threshold=-REJECTS_MAX,
-    gossip_threshold=-REJECTS_MAX / 2,
-    graylist_threshold=-REJECTS_MAX,
+    publish_threshold=-_SPAM_MAX,
+    gossip_threshold=-_SPAM_MAX / 2,
+    graylist_threshold=-_SPAM_MAX,
     # Peer exchange would let a stranger choose whom we dial.
     accept_px_threshold=math.inf,
 )
@@ -53,10 +57,13 @@ class HardenedGossipSub(GossipSub):
 
     Args:
         settings: Degrees.
+        dialled: Whom this node has connected to by itself, longest connected first.
         random: Chooses among peers where any would do.
     """
 
-    def __init__(self, settings: MeshSettings, *, random: Random) -> None:
+    def __init__(
+        self, settings: MeshSettings, *, dialled: Callable[[], list[ID]], random: Random
+    ) -> None:
         super().__init__(
             protocols=PROTOCOLS,
             degree=settings.degree,
@@ -75,12 +82,13 @@ class HardenedGossipSub(GossipSub):
             # It wants neighbours from three networks, which a machine of one's own cannot offer.
             eclipse_protection_enabled=False,
         )
+        self._dialled = dialled
         self._random = random
         self._turns: Counter[str] = Counter()
 
     def neighbours(self, topic: str) -> set[ID]:
         """Return who is sent every message of a topic."""
-        return self.mesh.get(topic, set())
+        return self.mesh.get(topic, set()) | self._faithful(topic)
 
     def recipients(self, topic: str) -> list[ID]:
         """Return who is sent a message of our own: the neighbours, and others up to degree_high.
@@ -92,13 +100,6 @@ class HardenedGossipSub(GossipSub):
         others = sorted(self._subscribers(topic) - neighbours, key=ID.to_bytes)
         room = max(0, self.degree_high - len(neighbours))
         return [*neighbours, *self._random.sample(others, min(room, len(others)))]
-
-    def offend(self, peer_id: ID, topic: str) -> bool:
-        """Note an invalid message of a forwarder; True once it has sent too many."""
-        if self.scorer is None:
-            return False
-        self.scorer.on_invalid_message(peer_id, topic)
-        return self.scorer.topic_score(peer_id, topic) <= -REJECTS_MAX
 
     def remember(self, serialized: bytes) -> None:
         """Keep a message for those who ask or come later.
@@ -125,10 +126,19 @@ class HardenedGossipSub(GossipSub):
         lean.control.iwant.extend(control.iwant)
         await super().handle_rpc(lean, sender_peer_id)
 
+    async def handle_graft(self, graft_msg: rpc_pb2.ControlGraft, sender_peer_id: ID) -> None:
+        """Take a neighbour in, unless there are enough; the library takes in whoever asks."""
+        topic = graft_msg.topicID
+        neighbours = self.mesh.get(topic, set())
+        if sender_peer_id not in neighbours and len(neighbours) >= self.degree_high:
+            await self.emit_prune(topic, sender_peer_id, False, False)  # noqa: FBT003 - the library's signature
+            return
+        await super().handle_graft(graft_msg, sender_peer_id)
+
     async def handle_iwant(self, iwant_msg: rpc_pb2.ControlIWant, sender_peer_id: ID) -> None:
         """Queue the messages asked for one by one; the library puts all into one huge RPC."""
         if self._check_iwant_rate_limit(sender_peer_id):
-            self._queue(sender_peer_id, iwant_msg.messageIDs)
+            self._queue(sender_peer_id, iwant_msg.messageIDs, asked=True)
 
     async def send_recent_messages(self, peer_id: ID, topic: str) -> None:
         """Queue what a newcomer missed; the library writes to the stream beside its own sender."""
@@ -172,17 +182,24 @@ class HardenedGossipSub(GossipSub):
         self._turns[topic] += count
         return [*others[start:], *others[:start]][:count]
 
+    def _faithful(self, topic: str) -> set[ID]:
+        """Return the first few of those whom this node dialled and who are subscribed."""
+        subscribers = self._subscribers(topic)
+        return set([peer for peer in self._dialled() if peer in subscribers][:FAITHFUL])
+
     def _subscribers(self, topic: str) -> set[ID]:
         if self.pubsub is None:
             return set()
         return self.pubsub.peer_topics.get(topic, set()) & self.pubsub.peers.keys()
 
-    def _queue(self, peer_id: ID, message_ids: Any) -> None:
+    def _queue(self, peer_id: ID, message_ids: Any, *, asked: bool = False) -> None:
         """Queue those of the messages that we still hold, as far as there is room."""
         outbox = None if self.pubsub is None else self.pubsub.peer_queues.get(peer_id)
         if not isinstance(outbox, Outbox):
             return
         for message_id in message_ids:
+            if asked and not outbox.may_ask(message_id):
+                continue
             message = self.mcache.get(message_id)
             if message is not None and not outbox.push_message(
                 message_id, message.SerializeToString()

@@ -30,6 +30,12 @@ class MeshSettings:
     """Multiaddrs of the first peers, each ending in `/p2p/<peer id>`; dialled for ever."""
     connections_wanted: int = 8
     """Peers whose addresses were learnt or remembered are dialled up to this many."""
+    callers_max: int = 64
+    """Connections that others may have opened to this node, in all."""
+    callers_per_address: int = 8
+    """The same from one IPv4 address or one IPv6 /64: identities cost nothing, addresses do."""
+    callers_per_network: int = 24
+    """The same from one IPv4 /24 or one IPv6 /48."""
     dial_timeout_s: float = 10.0
     """Longest wait for each step of a dial (resolve, connect and handshake, subscription)."""
     redial_s_min: float = 0.5
@@ -64,7 +70,13 @@ class MeshSettings:
                 "0 < redial_s_min <= redial_s_max must hold; they are "
                 f"{self.redial_s_min}, {self.redial_s_max}"
             )
-        for name in ("connections_wanted", "outbox_messages_max"):
+        for name in (
+            "connections_wanted",
+            "outbox_messages_max",
+            "callers_max",
+            "callers_per_address",
+            "callers_per_network",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be at least 1")
         for name in ("dial_timeout_s", "announce_s"):

@@ -52,6 +52,13 @@ class FrameError(Exception):
         self.reason = reason
 
 
+class StreamEndedError(Exception):
+    """A stream ended, perhaps in the midst of a frame.
+
+    It happens to honest peers, when their connection breaks.
+    """
+
+
 class Readable(Protocol):
     """The part of a libp2p stream that reading needs."""
 
@@ -76,6 +83,7 @@ class FrameReader:
 
         Raises:
             FrameError: The length is malformed or above `FRAME_BYTES_MAX`.
+            StreamEndedError: There is no more.
         """
         while True:
             frame = self._cut()
@@ -85,7 +93,7 @@ class FrameReader:
                 return frame
             received = await self._stream.read(_READ_BYTES)
             if not received:
-                raise FrameError("the stream ended without notice")
+                raise StreamEndedError
             self._buffer += received
 
     def _cut(self) -> bytes | None:
@@ -147,12 +155,20 @@ def _check_control(control: rpc_pb2.ControlMessage) -> None:
     entries += len(control.idontwant) + len(control.observe) + len(control.unobserve)
     if entries > CONTROL_ENTRIES_MAX:
         raise FrameError("too many control entries in a frame")
+    if _count_ids(control) > CONTROL_IDS_MAX:
+        raise FrameError("too many ids in a frame")
+
+
+def count_ids(rpc: rpc_pb2.RPC) -> int:
+    """Return how many message ids and peers a frame's control part names."""
+    return _count_ids(rpc.control) if rpc.HasField("control") else 0
+
+
+def _count_ids(control: rpc_pb2.ControlMessage) -> int:
     ids = sum(len(ihave.messageIDs) for ihave in control.ihave)
     ids += sum(len(iwant.messageIDs) for iwant in control.iwant)
     ids += sum(len(idontwant.messageIDs) for idontwant in control.idontwant)
-    ids += sum(len(prune.peers) for prune in control.prune)
-    if ids > CONTROL_IDS_MAX:
-        raise FrameError("too many ids in a frame")
+    return ids + sum(len(prune.peers) for prune in control.prune)
 
 
 def shape(

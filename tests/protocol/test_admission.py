@@ -280,17 +280,43 @@ def test_a_second_answer_of_ones_own_is_ignored_and_its_author_named(swarm: "Sma
 
     assert refused.reason is Reason.EQUIVOCATION
     assert refused.author == swarm.keypair().peer_id
+    assert refused.evidence is not None
     assert isinstance(refused, Ignored)
 
 
-def test_a_slot_stays_taken_until_its_round_leaves_the_window(swarm: "SmallSwarm") -> None:
+def test_who_has_equivocated_is_not_heard_any_more(swarm: "SmallSwarm") -> None:
+    """Not in any round, and before its signature is looked at; others are."""
+    admission = swarm.admission()
+    admission.admit(swarm.messages()[0], round_index=0)
+    assert reason(admission, swarm.messages(salt=1)[0]) is Reason.EQUIVOCATION
+
+    refused = refusal(admission, swarm.messages(0, 1)[0])
+
+    assert refused.reason is Reason.OUTCAST
+    assert refused.author is refused.evidence is None
+    assert isinstance(refused, Ignored)
+    assert reason(admission, swarm.messages(0, 50)[0], 50) is Reason.OUTCAST
+    assert admission.outcasts == {swarm.keypair(0).peer_id}
+    assert admission.admit(swarm.messages(1, 50)[0], round_index=50).contribution
+
+
+def test_who_was_out_before_a_restart_is_out_after_it(swarm: "SmallSwarm") -> None:
+    admission = Admission(swarm.parameters, swarm.schedule, outcasts=[swarm.keypair(0).peer_id])
+
+    assert reason(admission, swarm.messages(0)[0]) is Reason.OUTCAST
+    assert admission.admit(swarm.messages(1)[0], round_index=0).contribution
+
+
+@pytest.mark.parametrize("later", [1, 2, 3, 4])
+def test_a_slot_stays_taken_until_its_round_leaves_the_window(
+    swarm: "SmallSwarm", later: int
+) -> None:
     admission = swarm.admission()
     message = swarm.messages(0, 2)[0]
     admission.admit(message, round_index=0)
 
-    for now in (1, 2, 3, 4):
-        assert reason(admission, message, now) is Reason.DUPLICATE
-        assert reason(admission, swarm.messages(0, 2, salt=1)[0], now) is Reason.EQUIVOCATION
+    assert reason(admission, message, later) is Reason.DUPLICATE
+    assert reason(admission, swarm.messages(0, 2, salt=1)[0], later) is Reason.EQUIVOCATION
     assert reason(admission, message, 5) is Reason.ROUND_PAST
 
 

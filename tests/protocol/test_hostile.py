@@ -130,8 +130,8 @@ def test_a_hundred_thousand_unsigned_messages_leave_no_memory(swarm: "SmallSwarm
     assert len(admission._schedule._shares) <= 2048
 
 
-def test_a_member_that_signs_without_end_takes_its_quota_and_no_more(swarm: "SmallSwarm") -> None:
-    """Two prompts in each of the five rounds of the window; one claim ahead."""
+def test_a_member_that_signs_without_end_takes_its_quota_and_is_out(swarm: "SmallSwarm") -> None:
+    """Two prompts in each of the five rounds of the window; one claim ahead; one contradiction."""
     admission = swarm.admission()
     outcomes = Counter(
         outcome(admission, swarm.messages(0, round_index, place, salt=salt)[0])
@@ -141,7 +141,8 @@ def test_a_member_that_signs_without_end_takes_its_quota_and_no_more(swarm: "Sma
     )
 
     assert outcomes["admitted"] == 10
-    assert outcomes["equivocation"] == 90
+    assert outcomes["equivocation"] == 1
+    assert outcomes["outcast"] == 89
     assert size_of(admission) == 1 + 1 + 10 + 10
 
 

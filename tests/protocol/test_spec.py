@@ -1,6 +1,7 @@
 """The specification and the code name the same rules, reasons, limits and bytes."""
 
 import importlib
+import inspect
 import json
 import re
 from dataclasses import fields
@@ -10,6 +11,7 @@ import pytest
 
 import protocol
 from protocol import constants
+from protocol.admission import Admission
 from protocol.errors import Reason
 from protocol.parameters import _PATTERNS, _RANGES, Parameters
 
@@ -33,7 +35,9 @@ def section(number: int) -> str:
 
 
 RULES = table("rule | verdict")
+EVIDENCE_RULES = table("evidence rule | verdict")
 PACE_RULES = table("rule | what")
+TAG = r"# (\[REJECT\]|\[IGNORE\]) "
 
 
 def resolve(dotted: str) -> object:
@@ -46,10 +50,13 @@ def resolve(dotted: str) -> object:
 
 def test_rules_are_numbered_without_gaps() -> None:
     assert [row[0] for row in RULES] == [str(number) for number in range(1, len(RULES) + 1)]
+    assert [row[0] for row in EVIDENCE_RULES] == [
+        f"E{number}" for number in range(1, len(EVIDENCE_RULES) + 1)
+    ]
     assert [row[0] for row in PACE_RULES] == [f"P{n}" for n in range(1, len(PACE_RULES) + 1)]
 
 
-@pytest.mark.parametrize("row", RULES, ids=lambda row: row[0])
+@pytest.mark.parametrize("row", [*RULES, *EVIDENCE_RULES], ids=lambda row: row[0])
 def test_each_rule_has_a_reason_with_its_verdict_and_a_function(row: list[str]) -> None:
     _, verdict, reason, _, kept_by = row
 
@@ -71,11 +78,13 @@ def test_every_reason_is_in_the_table_in_the_order_of_asking() -> None:
 def test_every_check_in_the_code_stands_under_its_verdict() -> None:
     """Admission reads as the table does: so many comments, in the same order."""
     source = (Path(protocol.__file__).parent / "admission.py").read_text("utf-8")
-    verdicts = re.findall(r"# (\[REJECT\]|\[IGNORE\]) ", source)
+    evidence = inspect.getsource(Admission.convict)
+    verdicts = re.findall(TAG, source.replace(evidence, ""))
 
-    flat = ["[REJECT]", "[IGNORE]", "[REJECT]", "[REJECT]", *["[IGNORE]"] * 4, *["[REJECT]"] * 2]
+    flat = ["[REJECT]", "[IGNORE]", "[REJECT]", "[REJECT]", *["[IGNORE]"] * 5, *["[REJECT]"] * 2]
     assert verdicts[: len(flat)] == flat
     assert verdicts[len(flat) :] == [*["[IGNORE]"] * 4, "[REJECT]", "[IGNORE]"]
+    assert re.findall(TAG, evidence) == [row[1] for row in EVIDENCE_RULES]
 
 
 def test_every_parameter_is_in_the_table_in_the_order_of_hashing() -> None:

@@ -16,7 +16,14 @@ from protocol.parameters import Parameters
 from protocol.schedule import Schedule
 
 VECTORS = Path(__file__).parent.parent / "vectors"
-NAMES = ["identities.json", "swarms.json", "schedules.json", "envelopes.json", "refusals.json"]
+NAMES = [
+    "identities.json",
+    "swarms.json",
+    "schedules.json",
+    "envelopes.json",
+    "refusals.json",
+    "evidence.json",
+]
 
 
 def load(name: str) -> list[dict[str, Any]]:
@@ -84,3 +91,20 @@ def test_refusals(case: dict[str, Any]) -> None:
 
     assert raised is not None
     assert (raised.reason, raised.rejects) == (case["reason"], case["verdict"] == "REJECT")
+
+
+@pytest.mark.parametrize("case", load("evidence.json"), ids=lambda case: case["swarm"])
+def test_evidence(case: dict[str, Any]) -> None:
+    """It follows from the messages, and convicts by itself."""
+    parameters = parameters_of(case["swarm"])
+    schedule = Schedule(parameters, HashChain(parameters.digest()))
+    first, second = map(bytes.fromhex, case["messages"])
+    witness, stranger = (Admission(parameters, schedule) for _ in range(2))
+    witness.admit(first, round_index=0)
+
+    with pytest.raises(Refused) as refused:
+        witness.admit(second, round_index=0)
+
+    assert refused.value.evidence == bytes.fromhex(case["evidence"])
+    convicted = stranger.convict(bytes.fromhex(case["evidence"]), round_index=0)
+    assert str(convicted) == case["author"]

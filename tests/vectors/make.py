@@ -15,6 +15,7 @@ from protocol.beacon import HashChain
 from protocol.contribution import Completion, Contribution
 from protocol.envelope import Part, open_part, seal
 from protocol.errors import Refused
+from protocol.evidence import Evidence
 from protocol.identity import Keypair
 from protocol.parameters import Parameters
 from protocol.schedule import Schedule
@@ -181,7 +182,10 @@ def _single_refusals() -> Iterable[tuple[str, list[bytes], int]]:
     yield "round ahead, known", [_signed(part, round_index=9), _signed(part, round_index=4)], 0
     yield "prompt of nobody", [_signed(part, prompt_index=1000)], 0
     yield "signature of other bytes", [replace(part, signature=bytes(64)).to_bytes()], 0
-    yield "another answer", [good, _with_payload(part, replace(one, policy_digest=bytes(32)))], 0
+    other = _with_payload(part, replace(one, policy_digest=bytes(32)))
+    yield "another answer", [good, other], 0
+    later = seal(contribution("tokens", round_index=1), Keypair.from_seed(SEEDS[0]), TOKENS)[0]
+    yield "after another answer", [good, other, later], 0
     yield "another digest", [_signed(part, digest=bytes(32))], 0
     yield "one completion", [_with_payload(part, replace(one, completions=(first,)))], 0
     outside = replace(first, tokens=(512, 1))
@@ -192,6 +196,22 @@ def _single_refusals() -> Iterable[tuple[str, list[bytes], int]]:
     yield "cut early", [_with_payload(part, replace(one, completions=(first, cut)))], 0
     text = Completion(text="x", ended=True)
     yield "text among tokens", [_with_payload(part, replace(one, completions=(text, text)))], 0
+
+
+def evidence() -> list[dict[str, Any]]:
+    """Two messages, and the evidence that they make."""
+    one = contribution("tokens")
+    first = open_part(seal(one, Keypair.from_seed(SEEDS[0]), TOKENS)[0], TOKENS)
+    second = open_part(_with_payload(first, replace(one, policy_digest=bytes(32))), TOKENS)
+    made = Evidence.of(second, first.statement())
+    return [
+        {
+            "swarm": "tokens",
+            "messages": [first.to_bytes().hex(), second.to_bytes().hex()],
+            "author": str(made.author),
+            "evidence": made.to_bytes().hex(),
+        }
+    ]
 
 
 def refusals() -> list[dict[str, Any]]:
@@ -239,6 +259,7 @@ def vectors() -> dict[str, list[dict[str, Any]]]:
         "schedules.json": schedules(),
         "envelopes.json": envelopes(),
         "refusals.json": refusals(),
+        "evidence.json": evidence(),
     }
 
 

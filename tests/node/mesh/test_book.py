@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from node.mesh.addresses import Address, encode_announcement
-from node.mesh.book import HEAR_S, PEERS_MAX, AddressBook
+from node.mesh.book import HEAR_S, PEERS_MAX, STRANGERS_BURST, STRANGERS_RATE, AddressBook
 from node.mesh.mesh import Decision
 from protocol.identity import PeerId
 
@@ -97,12 +97,31 @@ def test_invented_peers_push_out_each_other_before_those_we_met(desk: Desk) -> N
     desk.hear(1)
     desk.book.meet(peer(1))
     for number in range(2, PEERS_MAX + 10):
+        desk.now_s += 1 / STRANGERS_RATE
         desk.hear(number)
 
     assert len(desk.book.peers()) == PEERS_MAX
     assert peer(1) in desk.book.peers()
     assert peer(2) not in desk.book.peers()
     assert peer(PEERS_MAX + 9) in desk.book.peers()
+
+
+def test_a_flood_of_strangers_is_not_told_to_the_swarm(desk: Desk) -> None:
+    """Each announcement is signed by a key of its own, which cost its inventor nothing."""
+    decisions = [desk.hear(number) for number in range(1, 1001)]
+
+    assert decisions.count(Decision.ACCEPT) == STRANGERS_BURST
+    assert set(decisions) == {Decision.ACCEPT, Decision.IGNORE}
+
+
+def test_the_flood_leaves_room_for_those_we_know(desk: Desk) -> None:
+    desk.book.meet(peer(7))
+    desk.hear(8)
+    for number in range(100, 300):
+        desk.hear(number)
+    desk.now_s = HEAR_S
+
+    assert [desk.hear(7), desk.hear(8)] == [Decision.ACCEPT] * 2
 
 
 def test_we_are_not_in_our_own_book(desk: Desk) -> None:

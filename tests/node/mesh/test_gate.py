@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import pytest
 from libp2p.pubsub.pb import rpc_pb2
 
-from node.mesh.gate import Fate, Gate, JudgeError
+from node.mesh.gate import AUTHOR_BURST, Fate, Gate, JudgeError
 from node.mesh.mesh import Decision
 from node.mesh.seen import SeenIds
 from node.mesh.wire import FrameError, signed_message
@@ -28,6 +28,7 @@ class Judged:
             judges={"ours": self.judge},
             message_bytes_max=100,
             seen=SeenIds(lambda: 0.0),
+            clock=lambda: 0.0,
         )
 
     def judge(self, data: bytes, forwarder: PeerId, author: PeerId) -> Decision:
@@ -113,6 +114,28 @@ def test_a_forger_cannot_make_us_deaf_to_the_message_it_imitates() -> None:
     forged.data = b"dota"
 
     assert [judged.fate(forged), judged.fate(message())] == [Fate.FORGED, Fate.ACCEPTED]
+
+
+def test_an_author_that_signs_more_than_its_share_is_not_looked_at_and_not_forgotten() -> None:
+    """What was passed over can still come from another neighbour, when there is time for it."""
+    judged = Judged()
+    judged.gate._authors.charge(AUTHOR.peer_id, AUTHOR_BURST - 1)
+
+    fates = [judged.fate(message(seqno=one)) for one in (1, 2, 2)]
+
+    assert fates == [Fate.ACCEPTED, Fate.HURRIED, Fate.HURRIED]
+    assert len(judged.asked) == 1
+
+
+def test_nobody_uses_up_another_authors_share_by_forging() -> None:
+    judged = Judged()
+    judged.gate._authors.charge(AUTHOR.peer_id, AUTHOR_BURST - 1)
+    for seqno in range(2, 100):
+        forged = message(seqno=seqno)
+        forged.data = b"dota"
+        assert judged.fate(forged) is Fate.FORGED
+
+    assert judged.fate(message()) is Fate.ACCEPTED
 
 
 def test_a_message_of_the_wrong_shape_is_refused_by_its_frame() -> None:

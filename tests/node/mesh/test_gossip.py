@@ -159,7 +159,7 @@ async def test_a_lost_connection_is_made_again_and_both_hear_each_other(lab: "La
 
     async with lab.gossip_swarm(members, line=False) as (hub, leaf):
         for number in range(3):
-            await hub._host.disconnect(ID(leaf.peer_id.to_bytes()))
+            await hub.host.disconnect(ID(leaf.peer_id.to_bytes()))
             await lab.until(lambda count=number: len(members[1].told("peer_connected")) > count + 1)
             await lab.until(lambda: hub.peers() and leaf.peers())
             await hub.publish(b"%d" % number)

@@ -6,7 +6,14 @@ from libp2p.pubsub.pb import rpc_pb2
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from node.mesh import wire
-from node.mesh.outbox import BATCH_BYTES, CONTROLS_MAX, Outbox
+from node.mesh.outbox import (
+    ASKED_MAX,
+    ASKS_MAX,
+    BATCH_BYTES,
+    BYTES_MAX,
+    CONTROLS_MAX,
+    Outbox,
+)
 
 
 @pytest.fixture
@@ -164,6 +171,30 @@ async def test_a_full_outbox_refuses_and_tells_when_there_is_room(
 
     assert order == ["full", "room"]
     assert outbox.push_message(*message(40))
+
+
+def test_large_messages_are_bounded_by_their_bytes(outbox: Outbox) -> None:
+    """Peers that stop reading are many; forty long messages each would be no bound."""
+    crowded = Outbox(messages_max=10_000, linger_s=0.01, random=Random(0))  # noqa: S311 - seeded
+    queued = [crowded.push_message(*message(number, 48_000)) for number in range(400)]
+
+    assert queued.count(True) == BYTES_MAX // 48_000 + 1
+    crowded.forget(message(0)[0])
+    assert crowded.push_message(*message(500, 48_000))
+
+
+def test_a_message_is_given_three_times_upon_asking(outbox: Outbox) -> None:
+    one, other = message(1)[0], message(2)[0]
+
+    assert [outbox.may_ask(one) for _ in range(5)] == [True] * ASKS_MAX + [False] * 2
+    assert outbox.may_ask(other)
+
+
+def test_questions_without_end_take_bounded_memory(outbox: Outbox) -> None:
+    for number in range(2 * ASKED_MAX):
+        outbox.may_ask(message(number)[0])
+
+    assert len(outbox._asked) == ASKED_MAX
 
 
 def test_control_is_bounded_too(outbox: Outbox) -> None:

@@ -1,0 +1,124 @@
+"""What hostile peers can do to a node, measured against live ones over loopback.
+
+    python examples/hostile/run.py [--short] [--only T3 ...] [--json]
+
+Prints a table and ends with one line of JSON. The exit code is 1 if any aim was missed. The long
+form takes some twenty minutes on two cores, the short one under a minute.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import bombs
+import burst
+import crowding
+import flood
+import fuzzing
+import hygiene
+import trio
+import wire_attacks
+
+Measure = Callable[..., Awaitable[dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Test:
+    """One row of the table.
+
+    Args:
+        what: What is done to the node.
+        aim: What must hold.
+        measure: Returns figures, `passed` among them; told whether to be `short`.
+        told: The figures in words.
+    """
+
+    what: str
+    aim: str
+    measure: Measure
+    told: Callable[[dict[str, Any]], str]
+
+
+TESTS: dict[str, Test] = {
+    "T1": Test(
+        "every known attack on the wire, one after another",
+        "process alive; an honest peer served within 2 s",
+        wire_attacks.measure,
+        lambda f: f"{f['served']}/{f['attacks']} served, slowest {f['served_s_max']:.2f} s",
+    ),
+    "T2": Test(
+        "random and mutated bytes at decoders, mesh and tables",
+        "nothing uncaught, memory + <= 32 MB",
+        fuzzing.measure,
+        lambda f: (
+            f"{f['decoder_runs']:,} decoder runs, {f['envelopes']:,} envelopes, "
+            f"{f['frames']:,} frames, {f['sequences']:,} sequences; + {f['rss_mb']:.0f} MB"
+        ),
+    ),
+    "T3": Test(
+        "two attackers flood, and renew their identities",
+        "honest 100 %, p95 <= 100 ms, cut within 10 refusals, + <= 64 MB",
+        flood.measure,
+        lambda f: (
+            f"{f['delivered']}/{f['sent']}, p95 {f['latency_ms_p95']:.0f} ms, "
+            f"{f['refusals_max']} refusals, + {f['rss_mb']:.0f} MB"
+        ),
+    ),
+    "T4": Test(
+        "bombs: counts, lengths, nests",
+        "each refused within 100 ms",
+        bombs.measure,
+        lambda f: f"{f['refused']}/{f['bombs']}, slowest {f['refused_ms_max']:.0f} ms",
+    ),
+    "T5": Test(
+        "half-open connections, a crowd of identities, 20 around one node",
+        "honest dial <= 2 s, <= 8 connections per address, delivery >= 99 %",
+        crowding.measure,
+        lambda f: (
+            f"dial {f['dial_s_max']:.2f} s, {f['callers_max']} per address, "
+            f"{100 * f['eclipse_delivered']:.1f} %"
+        ),
+    ),
+    "T11": Test(
+        "200 messages at once over two hops",
+        "100 % arrive",
+        burst.measure,
+        lambda f: f"{f['delivered']}/{f['sent']} within {f['within_s']:.1f} s",
+    ),
+    "T16": Test(
+        "what a node runs, reads and listens on",
+        "no pickle, no foreign code, the p2p port alone",
+        hygiene.measure,
+        lambda f: f"{f['modules']} modules, {len(f['listening'])} socket(s)",
+    ),
+}
+
+
+def main() -> None:
+    """Run the tests that were asked for, print the table and one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--short", action="store_true", help="the form that CI runs")
+    parser.add_argument("--only", nargs="+", choices=list(TESTS), help="these tests alone")
+    parser.add_argument("--json", action="store_true", help="print the last line only")
+    options = parser.parse_args()
+    results = {}
+    for name in options.only or TESTS:
+        test = TESTS[name]
+        began_s = time.monotonic()
+        found = trio.run(lambda test=test: test.measure(short=options.short))
+        found["wall_s"] = round(time.monotonic() - began_s, 1)
+        results[name] = found
+        if not options.json:
+            mark = "ok" if found["passed"] else "MISSED"
+            print(f"{name:<4} {test.what}\n     aim: {test.aim}\n     {mark}: {test.told(found)}")
+            sys.stdout.flush()
+    print(json.dumps({"suite": "hostile", "short": options.short, "tests": results}))
+    sys.exit(not all(found["passed"] for found in results.values()))
+
+
+if __name__ == "__main__":
+    main()
