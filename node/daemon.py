@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from node.ledger import SETTINGS, Ledger
 from node.log import Event, configure_log, event_sink
 from node.mesh.settings import MESSAGE_BYTES_CEILING
 from node.patience import Patience
+from node.roster import WatchedRoster, watch_roster
 from node.round import Participant, RoundReport, as_sealed, listen, open_desk, run_round
 from node.settings import plain
 from node.work import EngineSettings, Opened, WorkerLost
@@ -38,10 +40,13 @@ from protocol.topics import address_topic, contribution_topic
 WORKER_LIVES = 5
 """After this many deaths in a row, without a finished round between, the node gives up."""
 
+ROSTER_S = 2.0
+"""How often the operator's lists are looked at."""
+
 SAVE_S = 3.0
 """How long the checkpoint of a node that was told to end may take."""
 
-QUIET = frozenset({"message_refused"})
+QUIET = frozenset({"message_refused", "frame_refused", "stream_refused", "barred"})
 """Events that a hostile peer can cause by the thousand; they are counted in every round."""
 
 
@@ -149,23 +154,48 @@ async def join(
     from node.mesh.gossip import open_gossip_mesh
 
     parameters = opened.parameters
+    roster = watch_roster(config.data_dir, config.trust)
+    admits = partial(roster.admits, only_trusted=config.trust.only_trusted)
     desk = open_desk(
-        keypair, parameters, config.round, ledger=ledger, tell=tell, open_round=opened.next_round
+        keypair,
+        parameters,
+        config.round,
+        ledger=ledger,
+        tell=tell,
+        open_round=opened.next_round,
+        is_welcome=lambda author: author == keypair.peer_id or admits(author),
     )
     wire = wire_adversary(config.adversary, keypair, parameters)
-    async with open_gossip_mesh(
-        config.network,
-        keypair,
-        contribution_topic(parameters),
-        desk.gate.validate if wire is None else wire.overhearing(desk.gate.validate),
-        address_topic=address_topic(parameters),
-        known_peers_path=Path(opened.run_dir) / "peers.json",
-        standing_path=Path(opened.run_dir) / "standing.json",
-        # Who does not keep the swarm's limit sends what a frame can carry.
-        message_bytes_max=parameters.message_bytes_max if wire is None else MESSAGE_BYTES_CEILING,
-        on_event=tell,
-    ) as mesh:
+    async with (
+        open_gossip_mesh(
+            config.network,
+            keypair,
+            contribution_topic(parameters),
+            desk.gate.validate if wire is None else wire.overhearing(desk.gate.validate),
+            address_topic=address_topic(parameters),
+            known_peers_path=Path(opened.run_dir) / "peers.json",
+            conduct_path=Path(opened.run_dir) / "conduct.json",
+            # Who does not keep the swarm's limit sends what a frame can carry.
+            message_bytes_max=parameters.message_bytes_max
+            if wire is None
+            else MESSAGE_BYTES_CEILING,
+            is_allowed=admits,
+            on_event=tell,
+        ) as mesh,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(follow_roster, roster, tell)
         yield desk.joined(mesh, compute, as_sealed if wire is None else wire.outgoing)
+        nursery.cancel_scope.cancel()
+
+
+async def follow_roster(roster: WatchedRoster, tell: Event) -> None:
+    """Look at the operator's file now and then, for as long as the node runs."""
+    while True:
+        await trio.sleep(ROSTER_S)
+        wrong = roster.look()
+        if wrong is not None:
+            tell("roster_unusable", {"cause": wrong, "does": "goes on with what it said before"})
 
 
 def check_own_names(distributions: Mapping[str, list[str]]) -> None:

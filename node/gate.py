@@ -6,9 +6,9 @@ the ledger keeps, the mailbox holds, pace is told. Nothing here looks at a model
 
 import contextlib
 from collections import Counter, deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
-from node.faults import DiskFault
+from node.faults import DiskFault, IdentityFault
 from node.ledger import Ledger
 from node.log import Event
 from node.mailbox import Mailbox, canonical
@@ -16,6 +16,7 @@ from node.mesh import Decision
 from protocol.admission import Admission, Admitted
 from protocol.contribution import Contribution
 from protocol.errors import Ignored, Reason, Rejected
+from protocol.evidence import is_evidence
 from protocol.identity import PeerId
 from protocol.pace import Pace
 from protocol.parameters import Parameters
@@ -23,6 +24,15 @@ from protocol.schedule import Schedule
 
 UNWRITTEN_MAX = 4096
 """Messages that wait in memory while the disk refuses; beyond that they are forwarded only."""
+
+
+PROOFS_MAX = 64
+"""Evidence that waits to be told; the oldest goes first, and others tell it too."""
+
+
+def everybody(_author: PeerId) -> bool:
+    """Take what anybody sends."""
+    return True
 
 
 class Gate:
@@ -35,6 +45,7 @@ class Gate:
         mailbox: Where contributions wait for their round.
         ledger: Where their bytes survive a crash.
         tell: Told of refusals.
+        is_welcome: Whether the operator here takes anything of an author's.
         open_round: The round that contributions are still taken for; later ones are held,
             earlier ones forwarded but of no use here any more.
     """
@@ -49,10 +60,14 @@ class Gate:
         ledger: Ledger,
         tell: Event,
         open_round: int,
+        is_welcome: Callable[[PeerId], bool] = everybody,
     ) -> None:
         self._parameters = parameters
         self._schedule = schedule
-        self._admission = Admission(parameters, schedule)
+        self._outcasts = ledger.outcasts()
+        self._admission = Admission(parameters, schedule, outcasts=self._outcasts)
+        self._is_welcome = is_welcome
+        self._proofs: deque[bytes] = deque(maxlen=PROOFS_MAX)
         self._pace = pace
         self._mailbox = mailbox
         self._ledger = ledger
@@ -76,12 +91,20 @@ class Gate:
     def validate(self, data: bytes, forwarder: PeerId) -> Decision:
         """Decide about a peer's message, and keep what is worth keeping."""
         try:
+            if is_evidence(data):
+                author = self._admission.convict(data, round_index=self._open_round)
+                self._cast_out(author, data)
+                return Decision.ACCEPT
             admitted = self._admission.admit(data, round_index=self._open_round)
+            self._check_welcome(admitted.author)
         except Rejected as refused:
             self._count(refused, forwarder)
             return Decision.REJECT
         except Ignored as refused:
             self._count(refused, forwarder)
+            if refused.evidence is not None and refused.author is not None:
+                self._cast_out(refused.author, refused.evidence)
+                self._proofs.append(refused.evidence)
             if refused.author is not None and refused.round_index is not None:  # proven
                 self._pace.heard(refused.author, refused.round_index)
                 self._mailbox.wake()
@@ -90,10 +113,31 @@ class Gate:
         return Decision.ACCEPT
 
     def admit_own(self, contributions: Sequence[Contribution], raws: Sequence[bytes]) -> None:
-        """Record this node's own messages before they are published, by everybody's rules."""
+        """Record this node's own messages before they are published, by everybody's rules.
+
+        Raises:
+            IdentityFault: Its key has signed two answers to one prompt, so nobody listens to it.
+            DiskFault: The disk refuses.
+        """
         self._ledger.record_own(contributions[0].round_index, raws)
         for raw in raws:
-            self._hold(self._admission.admit(raw, round_index=self._open_round))
+            try:
+                self._hold(self._admission.admit(raw, round_index=self._open_round))
+            except Ignored as refused:
+                if refused.reason is not Reason.OUTCAST:
+                    raise
+                raise IdentityFault(
+                    "This node's key has signed two answers to one prompt, which its swarm takes "
+                    "for fraud: nobody takes anything of its in this swarm any more.",
+                    fix="Perhaps its data directory was copied and two nodes ran. Move "
+                    "identity.key away; the node makes itself another.",
+                ) from refused
+
+    def proofs(self) -> tuple[bytes, ...]:
+        """Return evidence that is to be told to the swarm, each once."""
+        told = tuple(self._proofs)
+        self._proofs.clear()
+        return told
 
     def recall(self, round_index: int) -> tuple[bytes, ...]:
         """Take up again what the ledger kept of a round; return this node's own messages."""
@@ -113,7 +157,11 @@ class Gate:
             admission.admit(envelope.raw, round_index=round_index).contribution
             for envelope in self._ledger.envelopes(round_index)
         ]
-        return canonical(one for one in read if one is not None)
+        return canonical(
+            one
+            for one in read
+            if one is not None and round_index < self._outcasts.get(one.author, round_index + 1)
+        )
 
     def close_round(self, round_index: int) -> tuple[Contribution, ...]:
         """Freeze a round; return its contributions in the canonical order.
@@ -141,6 +189,20 @@ class Gate:
     def counts(self) -> Mapping[str, int]:
         """Refusals by reason, for reports."""
         return {reason.value: count for reason, count in sorted(self.refused.items())}
+
+    def _check_welcome(self, author: PeerId) -> None:
+        if not self._is_welcome(author):
+            raise Ignored(Reason.BANNED, author.short)
+
+    def _cast_out(self, author: PeerId, proof: bytes) -> None:
+        """Take nothing of an author's any more, what already waits included."""
+        if author in self._outcasts:
+            return
+        self._outcasts[author] = self._open_round
+        self._mailbox.drop(author)
+        self._tell("author_cast_out", {"author": str(author), "round": self._open_round})
+        with contextlib.suppress(DiskFault):  # the proof will come again, from others too
+            self._ledger.record_outcast(author, self._open_round, proof)
 
     def _keep(self, admitted: Admitted, data: bytes) -> None:
         if admitted.late or self._record(admitted.round_index, data):

@@ -25,6 +25,9 @@ WARNINGS = frozenset(
         "checkpoint_skipped",
         "round_jumped",
         "waiting",
+        "author_cast_out",
+        "libp2p_untested",
+        "roster_unusable",
     }
 )
 """Events that an operator should see even where only warnings are shown."""

@@ -56,6 +56,12 @@ class Mailbox:
         for past in [kept for kept in self._rounds if kept < round_index]:
             del self._rounds[past]
 
+    def drop(self, author: PeerId) -> None:
+        """Take out all that waits of an author."""
+        for kept in self._rounds.values():
+            for slot in [slot for slot in kept if slot[1] == author]:
+                del kept[slot]
+
     def authors(self, round_index: int) -> frozenset[PeerId]:
         """Who has at least one contribution waiting in a round."""
         return frozenset(author for _, author in self._rounds.get(round_index, {}))

@@ -167,10 +167,14 @@ class WatchedRoster:
         """Whether nothing of a peer's is taken."""
         return peer in self._roster.banned
 
-    @property
-    def names_anybody(self) -> bool:
-        """Whether anybody is trusted at all."""
-        return bool(self._always or self._roster.trusted)
+    def admits(self, peer: PeerId, *, only_trusted: bool) -> bool:
+        """Whether a peer may be connected to and heard.
+
+        Args:
+            peer: Whoever it is.
+            only_trusted: Whether it must be one of those that are trusted.
+        """
+        return not self.is_banned(peer) and (self.is_trusted(peer) or not only_trusted)
 
     def _stamp(self) -> tuple[int, int, int] | None:
         try:

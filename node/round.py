@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import trio
 
-from node.gate import Gate
+from node.gate import Gate, everybody
 from node.ledger import Ledger
 from node.log import Event
 from node.mailbox import Mailbox
@@ -101,6 +101,7 @@ def open_desk(
     ledger: Ledger,
     tell: Event,
     open_round: int,
+    is_welcome: Callable[[PeerId], bool] = everybody,
 ) -> Desk:
     """Return the desk of a node, whatever its mesh and wherever its model will be."""
     schedule = Schedule(parameters, HashChain(parameters.digest()))
@@ -119,6 +120,7 @@ def open_desk(
         ledger=ledger,
         tell=tell,
         open_round=open_round,
+        is_welcome=is_welcome,
     )
     return Desk(
         keypair=keypair,
@@ -244,6 +246,8 @@ async def gather(node: Participant) -> Over | Jump:
     """Wait until the round is over for this node, saying now and then for whom it waits."""
     while True:
         now = trio.current_time()
+        for proof in node.gate.proofs():
+            await node.mesh.publish(proof)
         state = node.pace.state(now)
         if not isinstance(state, Waiting):
             return state

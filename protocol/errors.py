@@ -40,6 +40,7 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate", "IGNORE", "It was admitted before."
     AHEAD_KNOWN = "ahead_known", "IGNORE", "Its author is already known to be that far ahead."
     OUTCAST = "outcast", "IGNORE", "Its author has signed two answers to one prompt, and is out."
+    BANNED = "banned", "IGNORE", "The operator here takes nothing of its author's."
     CROWDED = "crowded", "IGNORE", "No room is left to remember another author."
     FOREIGN_PROMPT = "foreign_prompt", "REJECT", "The prompt is not its author's in this round."
     BAD_SIGNATURE = "bad_signature", "REJECT", "The named author did not sign it."

@@ -19,6 +19,7 @@ from node.ledger import rows
 from node.ledger.rows import Count, Wanted
 from node.ledger.schema import BY_ROUND, VERSION, migrate
 from node.work import Finding
+from protocol.identity import PeerId
 
 SETTINGS = "settings"
 """The note of what the model's side was told, in JSON: whoever verifies later asks the same."""
@@ -114,6 +115,24 @@ class Ledger:
         self._file.execute(f"PRAGMA synchronous={'FULL' if own else 'NORMAL'}")
         with self._transaction() as file:
             file.executemany("INSERT OR IGNORE INTO envelopes VALUES (?, ?, ?, ?)", named)
+
+    def record_outcast(self, author: PeerId, round_index: int, proof: bytes) -> None:
+        """Write who equivocated, with the proof, flushed to the disk itself.
+
+        Args:
+            author: Who.
+            round_index: The first round that nothing of its is trained on in.
+            proof: Evidence that anybody can check.
+        """
+        self._file.execute("PRAGMA synchronous=FULL")
+        with self._transaction() as file:
+            row = (author.public_key, round_index, proof)
+            file.execute("INSERT OR IGNORE INTO outcasts VALUES (?, ?, ?)", row)
+
+    def outcasts(self) -> dict[PeerId, int]:
+        """Return who equivocated, each with the first round without it."""
+        found = self._file.execute("SELECT author, round FROM outcasts ORDER BY rowid")
+        return {PeerId(key): round_index for key, round_index in found}
 
     def record_findings(self, round_index: int, found: Iterable[Finding]) -> None:
         """Write what was found of a round's completions, instead of what was found before.

@@ -60,7 +60,15 @@ CREATE TABLE completions (
 ) WITHOUT ROWID
 """
 
-TABLES = (ENVELOPES, CLOSED, NOTES, CONTRIBUTIONS, COMPLETIONS)
+OUTCASTS = """
+CREATE TABLE outcasts (
+    author BLOB PRIMARY KEY,  -- public key
+    round INTEGER NOT NULL,  -- nothing of its is trained on from this round on
+    proof BLOB NOT NULL
+)
+"""
+
+TABLES = (ENVELOPES, CLOSED, NOTES, CONTRIBUTIONS, COMPLETIONS, OUTCASTS)
 
 BY_ROUND = ("envelopes", "closed", "contributions")
 """Tables that forget by round; what hangs on their rows goes with them."""
@@ -84,7 +92,7 @@ def migrate(file: sqlite3.Connection, version: int) -> None:
 def _from_1(file: sqlite3.Connection) -> None:
     """Keep the envelopes under short names, and the findings without the texts they lacked."""
     file.execute("ALTER TABLE envelopes RENAME TO envelopes_1")
-    for table in (ENVELOPES, NOTES, CONTRIBUTIONS, COMPLETIONS):
+    for table in (ENVELOPES, NOTES, CONTRIBUTIONS, COMPLETIONS, OUTCASTS):
         file.execute(table)
     file.create_function("sha256", 1, lambda raw: hashlib.sha256(raw).digest(), deterministic=True)
     file.execute(

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from node.faults import DiskFault
+from node.faults import DiskFault, IdentityFault
 from node.gate import Gate
 from node.ledger import Ledger
 from node.mailbox import Mailbox
 from node.mesh import Decision
+from protocol.admission import Admission
 from protocol.contribution import Contribution
 from protocol.envelope import seal
+from protocol.errors import Ignored
+from protocol.evidence import is_evidence
 from protocol.identity import Keypair
 from protocol.pace import Jump, Pace
 from protocol.parameters import Parameters
@@ -200,3 +203,88 @@ def test_what_the_disk_refuses_is_held_up_to_a_bound(
 
     make_room(gate._ledger)
     assert [one.author for one in gate.close_round(5)] == [keys[1].peer_id]
+
+
+def two_faced(sealed: Sealed, key: Keypair) -> tuple[bytes, bytes]:
+    """Two validly signed answers to one prompt."""
+    return sealed(key, 5), sealed(key, 5, word=9)
+
+
+def test_who_signs_two_answers_is_out_and_the_proof_is_told_once(
+    gate: Gate, sealed: Sealed, keys: list[Keypair], told: Told
+) -> None:
+    first, second = two_faced(sealed, keys[1])
+    decisions = [gate.validate(raw, keys[2].peer_id) for raw in (first, second, first)]
+
+    assert decisions == [Decision.ACCEPT, Decision.IGNORE, Decision.IGNORE]
+    (proof,) = gate.proofs()
+    assert gate.proofs() == ()
+    assert is_evidence(proof)
+    assert gate.close_round(5) == ()
+    assert gate.recorded(5) == ()
+    assert [name for name, _ in told].count("author_cast_out") == 1
+
+
+def test_evidence_from_another_convicts_here_too_and_survives_a_restart(
+    gate: Gate, sealed: Sealed, keys: list[Keypair], parameters: Parameters, schedule: Schedule
+) -> None:
+    raws = two_faced(sealed, keys[1])
+    witness = Admission(parameters, schedule)
+    witness.admit(raws[0], round_index=5)
+    with pytest.raises(Ignored) as caught:
+        witness.admit(raws[1], round_index=5)
+    assert caught.value.evidence is not None
+    gate.validate(raws[0], keys[2].peer_id)
+
+    assert gate.validate(caught.value.evidence, keys[2].peer_id) is Decision.ACCEPT
+    assert gate.validate(caught.value.evidence, keys[2].peer_id) is Decision.IGNORE
+    assert gate.close_round(5) == ()
+    assert gate._ledger.outcasts() == {keys[1].peer_id: 5}
+
+
+def test_forged_evidence_is_rejected_and_convicts_nobody(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    gate.validate(sealed(keys[1], 5), keys[2].peer_id)
+    gate.validate(two_faced(sealed, keys[1])[1], keys[2].peer_id)
+    (proof,) = gate.proofs()
+    forged = proof[:-1] + bytes([proof[-1] ^ 1])
+    fresh = Gate(
+        parameters=gate._parameters,
+        schedule=gate._schedule,
+        pace=gate._pace,
+        mailbox=Mailbox(slots_max=100),
+        ledger=gate._ledger,
+        tell=lambda _name, _fields: None,
+        open_round=5,
+    )
+    fresh._outcasts.clear()
+    fresh._admission = Admission(gate._parameters, gate._schedule)
+
+    assert fresh.validate(forged, keys[2].peer_id) is Decision.REJECT
+    assert fresh._outcasts == {}
+    assert fresh.validate(proof, keys[2].peer_id) is Decision.ACCEPT
+
+
+def test_a_node_whose_own_key_equivocated_ends_with_the_way_out(
+    gate: Gate, sealed: Sealed, keys: list[Keypair], contribute: Callable[..., Contribution]
+) -> None:
+    """As after a copied data directory: two nodes have signed with one key."""
+    for raw in two_faced(sealed, keys[1]):
+        gate.validate(raw, keys[2].peer_id)
+    own = contribute(keys[1], 5, at=1)
+
+    with pytest.raises(IdentityFault, match="two answers"):
+        gate.admit_own([own], [sealed(keys[1], 5, at=1)])
+
+
+def test_whom_the_operator_does_not_welcome_is_not_taken_and_its_forwarder_not_blamed(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    gate._is_welcome = lambda author: author != keys[1].peer_id
+
+    decisions = [gate.validate(sealed(key, 5), keys[0].peer_id) for key in keys[1:3]]
+
+    assert decisions == [Decision.IGNORE, Decision.ACCEPT]
+    assert gate.counts() == {"banned": 1}
+    assert [one.author for one in gate.close_round(5)] == [keys[2].peer_id]
