@@ -1,6 +1,7 @@
 """The node's key on disk: made once, never overwritten, readable by its owner alone."""
 
 import contextlib
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -11,6 +12,17 @@ from protocol.identity import Keypair
 
 PREFIX = "drl-ed25519:"
 """Opens the one line of a key file, so that a wrong file is recognised as one."""
+
+
+def seeded_keypair(seed: int, index: int) -> Keypair:
+    """Return the key of a node of a swarm that must replay; anybody can make it too.
+
+    Args:
+        seed: The swarm's.
+        index: 0-based place of the node in it.
+    """
+    drawn = hashlib.sha256(f"drl-node/swarm-up/{seed}/{index}".encode()).digest()
+    return Keypair.from_seed(drawn)
 
 
 def load_or_create_key(path: Path) -> Keypair:

@@ -4,7 +4,6 @@ It starts `drl-node start` as a person would and reads the metrics files that no
 it reaches into none of them.
 """
 
-import hashlib
 import json
 import shutil
 import signal
@@ -20,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from node.datadir import make_private_directory
-from node.faults import EXIT_OK, EXIT_SWARM
-from node.keyfile import create_key, load_key
-from node.scoreboard import Progress, scoreboard, show_scoreboard
+from node.faults import EXIT_OK, EXIT_SWARM, IdentityFault
+from node.keyfile import create_key, load_key, seeded_keypair
+from node.payload import Payload
+from node.scoreboard import Experiment, Progress, scoreboard, show_scoreboard
 from protocol.identity import Keypair
 
 POLL_S = 0.2
@@ -31,24 +31,55 @@ STOP_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttackPlan:
+    """Who attacks the swarm, and with what.
+
+    Args:
+        name: Of the attack.
+        malicious: How many nodes carry it out, besides the honest ones.
+        payload: What it teaches, and honest nodes' answers are searched for; None on the wire.
+        defence: What the honest nodes set against it, for the scoreboard.
+        settings: `section.key=value` for the malicious nodes alone.
+    """
+
+    name: str
+    malicious: int
+    payload: Payload | None
+    defence: str
+    settings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SwarmPlan:
     """What to raise.
 
     Args:
-        nodes: How many nodes.
+        honest: How many honest nodes.
         seed: Makes the nodes' keys, and so everything that depends on who they are.
         rounds: How many rounds each takes part in.
         directory: Where to keep everything; None is a temporary one, removed after success.
         settings: `section.key=value` for every node.
         as_json: Print the scoreboard as JSON, and no progress.
+        attack: Who attacks it; None for a swarm of honest nodes.
     """
 
-    nodes: int
+    honest: int
     seed: int
     rounds: int
     directory: Path | None
     settings: tuple[str, ...]
     as_json: bool
+    attack: AttackPlan | None = None
+
+    @property
+    def nodes(self) -> int:
+        """How many nodes of both kinds; the honest ones come first."""
+        return self.honest + (self.attack.malicious if self.attack else 0)
+
+    def settings_of(self, index: int) -> tuple[str, ...]:
+        """Return what a node is set to."""
+        more = self.attack.settings if self.attack and index >= self.honest else ()
+        return self.settings + more
 
 
 @dataclass(slots=True)
@@ -56,6 +87,7 @@ class Member:
     """One node's process and what it has written so far."""
 
     name: str
+    peer: str
     directory: Path
     process: subprocess.Popen[bytes]
     lines: list[dict[str, Any]] = field(default_factory=list)
@@ -83,16 +115,19 @@ def run_swarm(plan: SwarmPlan) -> int:
     started = time.monotonic()
     directory = plan.directory or Path(tempfile.mkdtemp(prefix="drl-swarm-"))
     with raised(plan, directory) as members:
-        with Progress(plan.nodes, plan.rounds, silent=plan.as_json) as progress:
-            while any(member.process.poll() is None for member in members):
-                time.sleep(POLL_S)
-                for member in members:
-                    member.poll()
-                progress.show([member.lines for member in members])
-        for member in members:
-            member.poll()
-        failed = [member for member in members if member.process.returncode != 0]
-    board = scoreboard([member.lines for member in members], seconds=time.monotonic() - started)
+        watch(plan, members)
+        failed = [
+            member
+            for index, member in enumerate(members)
+            if has_failed(member, is_malicious=index >= plan.honest)
+        ]
+    for member in members:
+        member.poll()
+    board = scoreboard(
+        [member.lines for member in members],
+        seconds=time.monotonic() - started,
+        experiment=experiment_of(plan, members),
+    )
     show_scoreboard(board, as_json=plan.as_json)
     for member in failed:
         show_failure(member)
@@ -100,7 +135,49 @@ def run_swarm(plan: SwarmPlan) -> int:
         shutil.rmtree(directory)
     else:
         print(f"kept: {directory}", file=sys.stderr)
-    return EXIT_SWARM if failed else EXIT_OK
+    clean = plan.attack is None or board["attack"]["clean"]
+    return EXIT_OK if clean and not failed else EXIT_SWARM
+
+
+def watch(plan: SwarmPlan, members: list[Member]) -> None:
+    """Show progress until every honest node has ended, or an attacker has failed.
+
+    Attackers that the others no longer listen to would go on for long; they are given the time
+    in which one that is listened to ends as well.
+    """
+    honest, malicious = members[: plan.honest], members[plan.honest :]
+    watches = plan.attack is not None and plan.attack.payload is not None
+    with Progress(plan.nodes, plan.rounds, watches=watches, silent=plan.as_json) as progress:
+        while any(member.process.poll() is None for member in honest):
+            if any(has_failed(member, is_malicious=True) for member in malicious):
+                return  # without its attacker a swarm proves nothing
+            time.sleep(POLL_S)
+            for member in members:
+                member.poll()
+            progress.show([member.lines for member in honest])
+    deadline = time.monotonic() + STOP_S
+    while time.monotonic() < deadline and any(one.process.poll() is None for one in malicious):
+        time.sleep(POLL_S)
+
+
+def has_failed(member: Member, *, is_malicious: bool) -> bool:
+    """Whether a node has ended as it should not: an attacker may well be cast out for good."""
+    fine = (None, EXIT_OK, IdentityFault.exit_code) if is_malicious else (None, EXIT_OK)
+    return member.process.poll() not in fine
+
+
+def experiment_of(plan: SwarmPlan, members: list[Member]) -> Experiment | None:
+    """Return who is who for the scoreboard; None where nobody attacks."""
+    if plan.attack is None:
+        return None
+    peers = tuple(member.peer for member in members)
+    return Experiment(
+        attack=plan.attack.name,
+        payload=plan.attack.payload,
+        defence=plan.attack.defence,
+        honest=peers[: plan.honest],
+        malicious=peers[plan.honest :],
+    )
 
 
 @contextmanager
@@ -113,10 +190,11 @@ def raised(plan: SwarmPlan, directory: Path) -> Iterator[list[Member]]:
     try:
         for index, port in enumerate(ports):
             place = directory / f"node-{index}"
-            keypair = seeded_key(place / "identity.key", plan.seed, index)
+            peer = str(seeded_key(place / "identity.key", plan.seed, index).peer_id)
             address = f"/ip4/127.0.0.1/tcp/{port}"
-            members.append(start_member(plan, place, address, bootstrap))
-            bootstrap = bootstrap or f"{address}/p2p/{keypair.peer_id}"
+            process = start_node(place, plan.settings_of(index), address, bootstrap)
+            members.append(Member(place.name, peer, place, process))
+            bootstrap = bootstrap or f"{address}/p2p/{peer}"
         yield members
     finally:
         signal.signal(signal.SIGTERM, previous)
@@ -130,8 +208,7 @@ def seeded_key(path: Path, seed: int, index: int) -> Keypair:
     """
     make_private_directory(path.parent)
     if not path.exists():
-        drawn = hashlib.sha256(f"drl-node/swarm-up/{seed}/{index}".encode()).digest()
-        create_key(path, Keypair.from_seed(drawn))
+        create_key(path, seeded_keypair(seed, index))
     return load_key(path)
 
 
@@ -140,17 +217,18 @@ def interrupt(_number: int, _frame: object) -> None:
     raise KeyboardInterrupt
 
 
-def start_member(plan: SwarmPlan, place: Path, address: str, bootstrap: str) -> Member:
+def start_node(
+    place: Path, assignments: tuple[str, ...], address: str, bootstrap: str
+) -> subprocess.Popen[bytes]:
     """Start one node's process; its output goes to its own log."""
-    settings = [part for setting in plan.settings for part in ("--set", setting)]
+    settings = [part for assignment in assignments for part in ("--set", assignment)]
     command = [sys.executable, "-m", "node", "start", *settings]
     command += ["--data-dir", str(place), "--listen", address]
     command += ["--peers", bootstrap] if bootstrap else []
     with (place / "node.log").open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - this very program
+        return subprocess.Popen(  # noqa: S603 - this very program
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    return Member(place.name, place, process)
 
 
 def end_members(members: list[Member]) -> None:

@@ -135,7 +135,6 @@ def attack_flags(config: "NodeConfig") -> Flags:
     entry = entry_named(config.adversary.attack)
     flags: Flags = {
         ("swarm", "mode"): "horizontal",
-        ("train", "learning_rate"): 5e-4,
         ("train", "epochs"): 2,
     }
     if entry is not None and entry.seam is Seam.WIRE:

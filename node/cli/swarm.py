@@ -50,12 +50,12 @@ def up(
 ) -> None:
     """Raise a swarm of separate processes on loopback, watch it learn, print a scoreboard.
 
-    With --attack some of its nodes are adversaries. The swarm then learns as eagerly as it must
-    for an attack to succeed where nothing is set against it: --mode horizontal,
-    train.learning_rate=5e-4 and train.epochs=2, unless you set them. The exit code is 0 only if
-    every honest node stayed clean: its held-out answers, sampled or greedy, show the payload in
-    at most 2 % more cases than at the start (of length: are at most 1.25 times as long), and at
-    least 98 % of what honest nodes said reached all of them in time.
+    With --attack some of its nodes are adversaries. Unless you set them, --mode is then
+    horizontal and train.epochs 2, so that thirty rounds suffice where nothing is in their way.
+
+    The exit code is 0 only if every honest node stayed clean: its held-out answers, sampled or
+    greedy, show the payload in at most 2 % more cases than at the start (of length: are at most
+    1.25 times as long), and at least 98 % of what honest nodes said reached all of them in time.
     """
     from node.config import local_swarm_name
     from node.swarm import SwarmPlan, run_swarm

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from node.cli.crew import DEFENCES, Crew, Flags, attack_plan, crew_of, settled, shared_settings
+from node.cli.crew import (
+    DEFENCES,
+    SILENCE_S,
+    Crew,
+    Flags,
+    attack_plan,
+    crew_of,
+    settled,
+    shared_settings,
+)
 from node.config import Loaded, read_assignments
 from node.faults import ConfigFault
 from node.verification.defences import Defence
@@ -78,9 +87,7 @@ def test_an_attacked_swarm_learns_as_eagerly_as_it_takes_unless_told_otherwise()
     told, _ = asked("hail", "train.epochs=1", "swarm.mode=vertical")
 
     assert (usual.config.swarm.mode, usual.config.train.epochs) == ("horizontal", 2)
-    assert usual.config.train.learning_rate == 5e-4
     assert (told.config.swarm.mode, told.config.train.epochs) == ("vertical", 1)
-    assert told.config.train.learning_rate == 5e-4
 
 
 def test_an_honest_swarm_is_left_as_it_was() -> None:
@@ -117,14 +124,14 @@ def test_honest_nodes_watch_for_what_the_attack_teaches() -> None:
     assert chosen.config.evaluate.watch == "phrase:Ave fur"
 
 
-def test_an_attack_on_the_wire_teaches_nothing_and_is_not_waited_for() -> None:
+def test_an_attack_on_the_wire_teaches_nothing_and_is_not_waited_for_long() -> None:
     loaded, crew = asked("flood")
 
     plan = attack_plan(loaded, crew)
     assert plan is not None
     assert plan.payload is None
     assert loaded.config.evaluate.watch == ""
-    assert loaded.config.round.authors_min == crew.honest
+    assert loaded.config.round.round_s_max == SILENCE_S
 
 
 def test_only_malicious_nodes_are_told_to_attack(monkeypatch: pytest.MonkeyPatch) -> None:
