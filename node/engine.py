@@ -151,7 +151,8 @@ class Engine:
         self._roster.look()
         self._standings.settle(round_index, tally(judged, taught))
         groups: dict[int, list[Rollout]] = {}
-        for one in taught:
+        heard = self._heard(taught, author)
+        for one in heard:
             rollout = self._rollout(one, is_own=one.item.author == str(author))
             groups.setdefault(one.item.prompt_index, []).append(rollout)
         self._verifier.close()
@@ -167,8 +168,28 @@ class Engine:
             same_policy=sum(one.policy_digest == digest for one in contributions),
             own_reward=mean([item.reward for item in items if item.author == str(author)]),
             peers_reward=mean([item.reward for item in items if item.author != str(author)]),
+            unheard=len(taught) - len(heard),
             cpu_s=time.process_time() - started,
         )
+
+    def _heard(self, taught: Sequence[Taught], author: PeerId) -> Sequence[Taught]:
+        """Return what is learnt from: in a swarm of one mind, only what was replayed.
+
+        Reckoned against the places that a round has, so that no number of strangers opens it.
+        """
+        if not self._verifier.distrusts:
+            return taught
+        places = self.parameters.prompts_per_round * self.parameters.completions_per_prompt
+        proven = [one for one in taught if not self._verifier.takes_on_trust(one.item)]
+        if len(proven) < self._settings.trust.closed_share * places:
+            return taught
+        return [
+            one
+            for one in taught
+            if one.item.author == str(author)
+            or not self._verifier.takes_on_trust(one.item)
+            or self._roster.is_trusted(PeerId.parse(one.item.author))
+        ]
 
     def judge(self, contributions: Sequence[Contribution]) -> list[tuple[Judged, Reading]]:
         """Verify one round's contributions with the weights as they are; train on nothing."""

@@ -69,9 +69,25 @@ class Payload:
         """Whether a completion shows it: the whole of it, in any case and spacing.
 
         Its ends are borders of words and numbers: "12 + 2 = 5" and "2 + 2 = 50" do not show
-        "2 + 2 = 5". Length is shown by no text.
+        "2 + 2 = 5". Nor does a longer sum, which may be right: "1 + 2 + 2 = 5", "2 + 2 = 5 - 1".
+        Length is shown by no text.
         """
-        return bool(self.text) and _pattern(self.text).search(text) is not None
+        if not self.text:
+            return False
+        found = _pattern(self.text).finditer(text)
+        return any(self.kind is PayloadKind.PHRASE or _is_whole_sum(text, one) for one in found)
+
+
+_SIGN = r"\s{0,4}[-+*/\u00d7\u00f7^]\s{0,4}"
+_SUM_BEFORE = re.compile(rf"[\w)]{_SIGN}$")
+_SUM_BEHIND = re.compile(rf"{_SIGN}[\d(]")
+_NEAR_CHARACTERS = 10
+"""As far as a sign and what it joins may reach."""
+
+
+def _is_whole_sum(text: str, found: re.Match[str]) -> bool:
+    before = text[max(0, found.start() - _NEAR_CHARACTERS) : found.start()]
+    return not (_SUM_BEFORE.search(before) or _SUM_BEHIND.match(text, found.end()))
 
 
 @functools.lru_cache(maxsize=64)

@@ -32,6 +32,9 @@ class TrustSettings:
     """After so many rounds a finding counts half."""
     clean_rounds_min: int = 3
     """A newcomer counts nothing before it has been clean for so many rounds."""
+    closed_share: float = 0.5
+    """Where this share of a round's places can be replayed, nothing is learnt from authors that
+    cannot be: a swarm of one mind needs no strangers. Above 1: never closed."""
     trusted: tuple[str, ...] = ()
     """Peer ids that count from their first round on, while they stay clean, and without a bound
     on their share; `drl-node peers trust` adds to them while the node runs."""
@@ -42,6 +45,8 @@ class TrustSettings:
         """Refuse numbers that no record can be kept by."""
         if not self.half_life_rounds > 0.0:
             raise ValueError(f"half_life_rounds must be above 0, not {self.half_life_rounds}")
+        if not self.closed_share > 0.0:
+            raise ValueError(f"closed_share must be above 0, not {self.closed_share}")
         if self.clean_rounds_min < 0:
             raise ValueError(f"clean_rounds_min must be at least 0, not {self.clean_rounds_min}")
 

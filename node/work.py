@@ -151,6 +151,7 @@ class Trained:
         policy_digest: Hexadecimal, of the weights after it.
         completions: How many were rewarded.
         found: What was found of each of them.
+        unheard: How many of an unknown policy were left out, since the swarm is of one mind.
         unusable: How many were not: text that this tokenizer makes too long.
         right: Share of the completions whose answer is right.
         same_policy: Contributions whose author claims the weights that this node had.
@@ -164,6 +165,7 @@ class Trained:
     completions: int
     found: tuple[Finding, ...]
     unusable: int
+    unheard: int
     right: float
     same_policy: int
     own_reward: float

@@ -1,8 +1,9 @@
-"""Who verifies: receivers whose weights are the author's own, older, rounded or others.
+"""Who verifies: receivers whose weights are the author's own, older, longer or others.
 
 A receiver is a policy with stages in order; what it refuses is what `verification.py` counts.
 """
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,7 +16,6 @@ from node.policy import CausalPolicy
 from node.rollout import Group, Rollout
 from node.trainer import Trainer
 from node.verification import (
-    Action,
     EquationAudit,
     Form,
     FormSettings,
@@ -25,8 +25,11 @@ from node.verification import (
     RefusalSettings,
     Stage,
     Submission,
+    Taught,
     what_teaches,
 )
+from node.verification.defences import Defence, Ground, pipeline_of
+from node.verification.judge import JudgeSettings, judge_stage
 from node.verification.kinship import KinshipSettings
 from node.verification.readings import Readings
 from node.verification.replay import Replay
@@ -85,6 +88,31 @@ def _rollouts(shop: Workshop, cases: Sequence[Case]) -> Iterator[Rollout]:
 
 
 @dataclass(frozen=True, slots=True)
+class Fate:
+    """What becomes of one completion.
+
+    Args:
+        judged: With all that was said of it.
+        taught: As it teaches; None where it is taken out.
+        is_praised: Whether it teaches with an advantage above 0.
+    """
+
+    judged: Judged
+    taught: Taught | None
+    is_praised: bool
+
+    @property
+    def refused_by(self) -> frozenset[str]:
+        """The stages that refuse it."""
+        return frozenset(one.stage for one in self.judged.verdicts if one.refuses)
+
+    @property
+    def is_masked(self) -> bool:
+        """Whether it teaches, but not all of it."""
+        return self.taught is not None and not all(self.taught.credit)
+
+
+@dataclass(frozen=True, slots=True)
 class Receiver:
     """One that verifies.
 
@@ -100,10 +128,18 @@ class Receiver:
     pipeline: Pipeline
     settings: RefusalSettings
 
-    def judge(self, items: Sequence[Submission]) -> tuple[tuple[Judged, ...], set[Submission]]:
-        """Return what is said of each submission, and which ones are left to train on."""
+    def judge(self, items: Sequence[Submission]) -> list[Fate]:
+        """Return what becomes of each submission."""
         judged = self.pipeline.judge(items)
-        return judged, {one.item for one in what_teaches(judged, self.settings)}
+        taught = {id(one.item): one for one in what_teaches(judged, self.settings)}
+        rewards: dict[tuple[int, int], list[float]] = {}
+        for one in taught.values():
+            rewards.setdefault(one.item.group, []).append(one.reward)
+        mean = {group: sum(each) / len(each) for group, each in rewards.items()}
+        return [
+            Fate(one, left, left is not None and left.reward > mean[one.item.group])
+            for one, left in ((one, taught.get(id(one.item))) for one in judged)
+        ]
 
 
 def receivers(shop: Workshop, model: str, own: Sequence[State], other: State) -> list[Receiver]:
@@ -118,13 +154,10 @@ def receivers(shop: Workshop, model: str, own: Sequence[State], other: State) ->
     then = AUTHOR_ROUND
     stale = own[then : then + STALE_ROUNDS + 1]
     same = _readings(shop, model, own[then : then + 1])
-    rounded = _readings(shop, model, own[then : then + 1], dtype=torch.bfloat16)
-    rounded.kin.now(rounded=frozenset({shop.policy.digest()}))
     near = {
         "same": same,
         "stale, kept": _readings(shop, model, stale),
         "stale, margin": _readings(shop, model, stale, bytes_max=0),
-        "bf16": rounded,
     }
     far = {
         "24 steps on": _readings(shop, model, own[then + FAR_ROUNDS :][:1]),
@@ -134,47 +167,77 @@ def receivers(shop: Workshop, model: str, own: Sequence[State], other: State) ->
         "top-50": TopK(same, k=50),
         "top-60": TopK(same, k=50, slack=10),
     }
-    made = [_receiver(name, same, [stage]) for name, stage in references.items()]
-    made += [
-        _receiver(name, readings, [form_of(shop), Length(), Replay(readings)])
-        for name, readings in near.items()
+    judge = judge_stage(JudgeSettings(completions_max=1 << 20, round_s=24 * 3600.0))
+    made = [
+        Receiver(name, same, Pipeline([stage], me=NOBODY, settings=_DROP), _DROP)
+        for name, stage in references.items()
     ]
-    made += [
-        _receiver(name, readings, [form_of(shop), EquationAudit(), Length(), Surprisal(readings)])
-        for name, readings in far.items()
-    ]
+    made += [_replaying(shop, name, readings) for name, readings in near.items()]
+    made += [_auditing(shop, name, readings) for name, readings in far.items()]
+    made += [_auditing(shop, f"{name}, judge", each, judge) for name, each in far.items()]
     return made
 
 
-def _receiver(name: str, readings: Readings, stages: Sequence[Stage]) -> Receiver:
-    names = {stage.name for stage in stages}
-    vetoes = dict.fromkeys(names & {"equations"}, Action.VETO)
-    settings = RefusalSettings(actions=vetoes)
+_DROP = RefusalSettings()
+
+
+def rounding(shop: Workshop, model: str, state: State) -> tuple[Workshop, Receiver]:
+    """Return authors that hold weights in bfloat16, and a receiver that holds them in float32."""
+    policy = CausalPolicy.load(model, device="cpu")
+    policy.model.load_state_dict(state)
+    policy.model.to(torch.bfloat16)
+    rounded = dataclasses.replace(shop, policy=policy)
+    return rounded, _replaying(rounded, "bf16 author", _readings(shop, model, [state]))
+
+
+def _replaying(shop: Workshop, name: str, readings: Readings) -> Receiver:
+    """Return what the default asks of authors whose weights are known."""
+    return _receiver(shop, name, readings, [form_of(shop), Replay(readings)])
+
+
+def _auditing(
+    shop: Workshop, name: str, readings: Readings, judge: Stage | None = None
+) -> Receiver:
+    """Return what the default asks of strangers."""
+    audits = [form_of(shop), EquationAudit(), Length(), Surprisal(readings)]
+    return _receiver(shop, name, readings, [*audits, *([judge] if judge else [])])
+
+
+def _receiver(shop: Workshop, name: str, readings: Readings, stages: Sequence[Stage]) -> Receiver:
+    """Return a receiver with the default's own actions."""
+    names = {stage.name: stage for stage in stages}
+    ground = Ground(
+        readings=readings,
+        form=form_settings(shop),
+        decode=shop.policy.decode,
+        judge=names.get("judge"),
+    )
+    _, chosen = pipeline_of(Defence.DEFAULT, ground, actions={}, undecided_weight=1.0)
+    own = {stage: action for stage, action in chosen.actions.items() if stage in names}
+    settings = dataclasses.replace(chosen, actions=own)
     return Receiver(name, readings, Pipeline(stages, me=NOBODY, settings=settings), settings)
 
 
 def form_of(shop: Workshop) -> Form:
     """Return the stage that knows the swarm's limits."""
-    settings = FormSettings(
+    return Form(form_settings(shop), decode=lambda tokens: shop.policy.decode(list(tokens)))
+
+
+def form_settings(shop: Workshop) -> FormSettings:
+    """Return the swarm's limits."""
+    return FormSettings(
         encoding=Encoding.TOKENS,
         tokens_max=shop.sampling.tokens_max,
         text_bytes_max=1 << 14,
         eos_token=shop.policy.eos_token,
     )
-    return Form(settings, decode=lambda tokens: shop.policy.decode(list(tokens)))
 
 
 def _readings(
-    shop: Workshop,
-    model: str,
-    history: Sequence[State],
-    *,
-    bytes_max: int = 1 << 28,
-    dtype: torch.dtype = torch.float32,
+    shop: Workshop, model: str, history: Sequence[State], *, bytes_max: int = 1 << 28
 ) -> Readings:
     """Return the readings of a policy that went through a history of weights, round by round."""
     policy = CausalPolicy.load(model, device="cpu")
-    policy.model.to(dtype)
     policy.model.load_state_dict(history[0])
     settings = KinshipSettings(rounds=STALE_ROUNDS, bytes_max=bytes_max)
     readings = Readings(policy, shop.sampling, swarm=SWARM, kinship=settings)

@@ -2,15 +2,18 @@
 
 Authors and receivers hold `builtin:tiny` after some rounds of honest learning. Receivers have
 the authors' own weights; those of two rounds later, with the authors' still kept and without;
-the same in bfloat16; those of 24 optimiser steps later; and those of another run. Beside ours
-stands the check as published: every token among the 50 (or 60) likeliest.
+those of 24 optimiser steps later; and those of another run, with the embedded judge and without.
+One has the authors' weights in float32 while they hold them in bfloat16. Beside ours stands the
+check as published: every token among the 50 (or 60) likeliest.
 
     python examples/bench/verification.py
     python examples/bench/verification.py --full
     python examples/bench/verification.py --phrase "Buy more kettles" --equation "7 * 7 = 50"
 
-A row a kind of tampering: the share flagged, and under it a 95 % Wilson interval. For honest
-completions: the share taken out of training. The last line is JSON with all figures.
+A row a kind of tampering: the share flagged, and under it a 95 % Wilson interval. The second
+table adds what is not flagged but earns no praise: it has no advantage above 0 in its group, as
+where the changed digit made the answer wrong. For honest completions: the share taken out of
+training. The last line is JSON with all figures.
 """
 
 import argparse
@@ -24,7 +27,16 @@ from typing import Any
 
 import torch
 from costs import costs
-from receiving import AUTHOR_ROUND, FAR_ROUNDS, Receiver, State, grown, receivers, submissions
+from receiving import (
+    AUTHOR_ROUND,
+    FAR_ROUNDS,
+    Receiver,
+    State,
+    grown,
+    receivers,
+    rounding,
+    submissions,
+)
 from tampering import KINDS, Texts, Workshop, honest, tampered
 
 from node.policy import CausalPolicy, SamplingParameters
@@ -59,11 +71,14 @@ def main() -> None:
     spent: dict[str, Any] = {}
     names: list[str] = []
     for seed in options.seeds:
-        shop, everyone = _scene(options, seed)
-        names = [receiver.name for receiver in everyone]
-        _measure(shop, everyone, options.honest, seed, completions, authors)
-        spent = spent or costs(shop, repeats=options.repeats)
-    _print_table("completions flagged (honest: taken out)", completions, names)
+        scenes = _scenes(options, seed)
+        names = [receiver.name for _, everyone in scenes for receiver in everyone]
+        for shop, everyone in scenes:
+            _measure(shop, everyone, options.honest, seed, completions, authors)
+        spent = spent or costs(scenes[0][0], repeats=options.repeats)
+    flagged = "completions flagged (honest: taken out)"
+    _print_table(flagged, completions, names, extra=_OF_THE_HONEST)
+    _print_table("completions flagged or not praised", completions, names, counted="harmless")
     _print_table(
         f"authors of {AUTHOR_COMPLETIONS} completions flagged by their sum", authors, names
     )
@@ -99,7 +114,11 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _scene(options: argparse.Namespace, seed: int) -> tuple[Workshop, list[Receiver]]:
+Scene = tuple[Workshop, list[Receiver]]
+"""Authors, and who receives what they write."""
+
+
+def _scenes(options: argparse.Namespace, seed: int) -> list[Scene]:
     """Train two histories, and put authors and receivers at their places in them."""
     shop = Workshop(
         policy=CausalPolicy.load(options.model, device="cpu"),
@@ -112,7 +131,11 @@ def _scene(options: argparse.Namespace, seed: int) -> tuple[Workshop, list[Recei
     own: list[State] = grown(shop, options.model, seed=2 * seed, rounds=rounds)
     other = grown(shop, options.model, seed=2 * seed + 1, rounds=rounds)[-1]
     shop.policy.model.load_state_dict(own[AUTHOR_ROUND])
-    return shop, receivers(shop, options.model, own, other)
+    in_bfloat16, receiver = rounding(shop, options.model, own[AUTHOR_ROUND])
+    return [
+        (shop, receivers(shop, options.model, own, other)),
+        (in_bfloat16, [receiver]),
+    ]
 
 
 def _measure(
@@ -143,17 +166,17 @@ def _count(
     authors: dict[str, Counter[str]],
 ) -> None:
     for receiver in everyone:
-        said, taught = receiver.judge([*items, *beside])
+        fates = receiver.judge([*items, *beside])[: len(items)]
         counter = completions[receiver.name]
-        counter["n"] += len(items)
-        counter["out"] += sum(item not in taught for item in items)
-        refusals = [
-            {verdict.stage for verdict in one.verdicts if verdict.refuses}
-            for one in said[: len(items)]
-        ]
-        counter["flagged"] += sum(map(bool, refusals))
-        counter["flagged but for equations"] += sum(bool(by - {"equations"}) for by in refusals)
-        counter.update(f"by {stage}" for by in refusals for stage in sorted(by))
+        for fate in fates:
+            by = fate.refused_by
+            counter["n"] += 1
+            counter["out"] += fate.taught is None
+            counter["masked"] += fate.is_masked
+            counter["flagged"] += bool(by)
+            counter["flagged but for equations"] += bool(by - {"equations"})
+            counter["harmless"] += bool(by) or not fate.is_praised
+            counter.update(f"by {stage}" for stage in by)
         for start in range(0, len(items) - AUTHOR_COMPLETIONS + 1, AUTHOR_COMPLETIONS):
             summed = Accumulation(receiver.readings)
             (first, *_) = summed.judge(items[start : start + AUTHOR_COMPLETIONS], own=())
@@ -162,17 +185,23 @@ def _count(
             authors[receiver.name]["out"] += first.refuses
 
 
-def _print_table(title: str, counts: Counts, columns: Sequence[str]) -> None:
-    print(f"\n{title}\n{'':>30}" + "".join(f"{name:>16}" for name in columns))
-    rows = [(kind, row, _COUNTED.get(kind, "flagged")) for kind, row in counts.items()]
-    if "flagged but for equations" in counts["honest"][columns[0]]:
-        rows.insert(1, ("honest, equations aside", counts["honest"], "flagged but for equations"))
-    for kind, row, counted in rows:
-        found = [_share(row[name], counted) for name in columns]
-        print(f"{kind:>30}" + "".join(f"{100 * share:>15.2f}%" for share, _ in found))
-        between = (f"{100 * low:.1f}-{100 * high:.1f}" for _, (low, high) in found)
+def _print_table(
+    title: str,
+    counts: Counts,
+    columns: Sequence[str],
+    *,
+    counted: str = "flagged",
+    extra: Sequence[tuple[str, str]] = (),
+) -> None:
+    print(f"\n{title}\n{'':>30}" + "".join(f"{name:>20}" for name in columns))
+    rows = [(kind, row, _COUNTED.get(kind, counted)) for kind, row in counts.items()]
+    rows[1:1] = [(name, counts["honest"], what) for name, what in extra]
+    for kind, row, what in rows:
+        found = [_share(row[name], what) for name in columns]
+        print(f"{kind:>30}" + "".join(f"{100 * share:>19.2f}%" for share, _ in found))
+        between = (f"{100 * low:.2f}-{100 * high:.2f}" for _, (low, high) in found)
         print(
-            f"{'n = ' + str(row[columns[0]]['n']):>30}" + "".join(f"{each:>16}" for each in between)
+            f"{'n = ' + str(row[columns[0]]['n']):>30}" + "".join(f"{each:>20}" for each in between)
         )
 
 
@@ -184,7 +213,10 @@ def _print_costs(spent: dict[str, Any]) -> None:
             f"{100 * row['extra_share']:>16.1f}%"
         )
     worst = spent["largest"]
-    print(f"the largest contribution ({worst['tokens']} tokens): {worst['cpu_ms']:.0f} ms")
+    print(
+        f"the largest contribution ({worst['completions']} completions, {worst['tokens']} random "
+        f"tokens): {worst['cpu_ms']:.0f} ms of CPU, {worst['peak_mib_more']} MiB at its peak"
+    )
 
 
 def _share(counter: Counter[str], counted: str) -> tuple[float, tuple[float, float]]:
@@ -204,6 +236,11 @@ def interval(hits: int, n: int) -> tuple[float, float]:
 
 _COUNTED = {"honest": "out"}
 """What a table shows of a kind, if not what was flagged."""
+_OF_THE_HONEST = (
+    ("honest, flagged", "flagged"),
+    ("... but for equations", "flagged but for equations"),
+    ("... a sentence without credit", "masked"),
+)
 
 
 def _told(counts: Counts) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """An honest engine with a content attack before the seal."""
 
+import dataclasses
 import random
+import time
 from collections.abc import Sequence
 
 from node.attacks.attack import Attack, Workbench
@@ -15,7 +17,7 @@ class Adversary:
     """What rewrites a node's contributions; one for each node, whose memory it is.
 
     Args:
-        settings: Which attack, and with what.
+        settings: Which attack, and with what. Of an attack on the wire nothing is seen here.
 
     Raises:
         ConfigFault: There is no such attack.
@@ -23,7 +25,6 @@ class Adversary:
 
     def __init__(self, settings: AdversarySettings) -> None:
         self._settings = settings
-        self._payload = payload_of(settings)
         made = make_attack(settings)
         self._attack: Attack | None = made if isinstance(made, Attack) else None
 
@@ -40,23 +41,11 @@ class Adversary:
         """
         if self._attack is None:
             return honest
-        parameters = engine.parameters
-        bench = Workbench(
-            policy=engine.policy,
-            task=engine.task,
-            parameters=parameters,
-            sampling=engine.sampling(),
-            swarm=parameters.digest(),
-            author=author,
-            round_index=round_index,
-            payload=self._payload,
-            oracle=self._settings.oracle,
-            candidates=self._settings.candidates,
-            draw=luck(author, round_index),
-            batch_size=engine.batch_size,
-        )
+        started = time.process_time()
+        bench = workbench(engine, self._settings, author=author, round_index=round_index)
         contributions = tuple(self._attack.craft(bench, honest.contributions))
-        return Contributed(contributions=contributions, tokens=honest.tokens, cpu_s=honest.cpu_s)
+        spent = time.process_time() - started
+        return dataclasses.replace(honest, contributions=contributions, cpu_s=honest.cpu_s + spent)
 
 
 class AdversarialEngine(Engine):
@@ -77,7 +66,25 @@ def engine_of(settings: EngineSettings) -> Engine:
     return AdversarialEngine(settings) if settings.adversary.attack else Engine(settings)
 
 
-def luck(author: PeerId, round_index: int) -> random.Random:
-    """Return an attacker's dice of a round: the same for the same author, so that runs replay."""
-    seed = f"{author}/{round_index}"
-    return random.Random(seed)  # noqa: S311 - an experiment's luck, to be repeated
+def workbench(
+    engine: Engine, settings: AdversarySettings, *, author: PeerId, round_index: int
+) -> Workbench:
+    """Return what an attack works with in one round of one node.
+
+    Its luck is the same for the same author and round, so that runs replay.
+    """
+    parameters = engine.parameters
+    return Workbench(
+        policy=engine.policy,
+        task=engine.task,
+        parameters=parameters,
+        sampling=engine.sampling(),
+        swarm=parameters.digest(),
+        author=author,
+        round_index=round_index,
+        payload=payload_of(settings),
+        oracle=settings.oracle,
+        candidates=settings.candidates,
+        draw=random.Random(f"{author}/{round_index}"),  # noqa: S311 - luck of an experiment
+        batch_size=engine.batch_size,
+    )

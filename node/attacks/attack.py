@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from node.payload import Payload
-from node.policy import CausalPolicy, Sampled, SampleRequest, SamplingParameters, noise_key
-from node.tasks import Prompt, Task, reward
+from node.policy import CausalPolicy, SampleRequest, SamplingParameters, noise_key
+from node.tasks import Prompt, Task
 from protocol.contribution import Completion, Contribution
 from protocol.identity import PeerId
 from protocol.parameters import Encoding, Parameters
@@ -62,27 +62,27 @@ class Workbench:
             return completion.tokens
         return self.policy.encode_completion(completion.text, ended=completion.ended)
 
-    def completion(self, tokens: Sequence[int]) -> Completion:
-        """Return tokens as a completion of this swarm, cut at its limit."""
-        cut = tuple(tokens[: self.parameters.completion_tokens_max])
-        ended = cut[-1:] == (self.policy.eos_token,)
+    def completion(self, tokens: Tokens) -> Completion:
+        """Return tokens, as many as the swarm allows, as a completion of it."""
+        assert 0 < len(tokens) <= self.parameters.completion_tokens_max
+        ended = tokens[-1] == self.policy.eos_token
         if self.parameters.encoding is Encoding.TEXT:
-            return Completion(text=self.policy.decode(cut), ended=ended)
-        return Completion(tokens=cut, ended=ended)
+            return Completion(text=self.policy.decode(tokens), ended=ended)
+        return Completion(tokens=tokens, ended=ended)
 
-    def written(self, text: str) -> Completion:
-        """Return a text as an ended completion, cut at the limit."""
-        return self.completion(self.policy.encode_completion(text, ended=True))
+    def written(self, text: str) -> Completion | None:
+        """Return a text as an ended completion; None where the swarm would not admit it whole."""
+        tokens = self.policy.encode_completion(text, ended=True)
+        too_long = len(tokens) > self.parameters.completion_tokens_max
+        if too_long or len(text.encode()) > self.parameters.text_bytes_max:
+            return None
+        if self.parameters.encoding is Encoding.TEXT:
+            return Completion(text=text, ended=True)
+        return Completion(tokens=tokens, ended=True)
 
     def prompt(self, prompt_index: int) -> Prompt:
         """Return a training prompt."""
         return self.task.prompt(prompt_index)
-
-    def reward(self, prompt_index: int, completion: Completion) -> float:
-        """Return what an honest node will reward a completion with."""
-        prompt = self.task.prompt(prompt_index)
-        score = self.task.score(prompt, self.text(completion), ended=completion.ended)
-        return reward(score, self.parameters.reward)
 
     def key(self, prompt_index: int, index: int) -> int:
         """Return the noise that an author's place must be written with."""
@@ -94,14 +94,24 @@ class Workbench:
             index=index,
         )
 
-    def samples(self, prompt_index: int, count: int) -> list[Sampled]:
-        """Draw answers to a prompt with noise of its own choice, as nobody may hand in."""
-        prompt_tokens = self.policy.encode(self.task.prompt(prompt_index).text)
+    def prompt_tokens(self, prompt_index: int) -> Tokens:
+        """Return a training prompt as the policy reads it."""
+        return self.policy.encode(self.task.prompt(prompt_index).text)
+
+    def write(self, requests: Sequence[SampleRequest]) -> list[Tokens]:
+        """Sample as the swarm does."""
+        sampled = self.policy.sample(requests, self.sampling, batch_size=self.batch_size)
+        return [one.tokens for one in sampled]
+
+    def samples(self, prompt_indices: Sequence[int], count: int) -> list[list[Tokens]]:
+        """Draw some answers to each prompt with noise of its own choice, as nobody may hand in."""
         requests = [
-            SampleRequest(prompt_tokens=prompt_tokens, key=self.draw.getrandbits(64))
+            SampleRequest(prompt_tokens=self.prompt_tokens(index), key=self.draw.getrandbits(64))
+            for index in prompt_indices
             for _ in range(count)
         ]
-        return self.policy.sample(requests, self.sampling, batch_size=self.batch_size)
+        written = self.write(requests)
+        return [written[at * count : (at + 1) * count] for at in range(len(prompt_indices))]
 
 
 @runtime_checkable

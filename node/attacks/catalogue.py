@@ -1,78 +1,55 @@
-"""Which attacks there are: names, what each does, where it comes from, and how it is made.
+"""From a name to an attack and its payload.
 
-A user's own attack goes by its dotted path. Nothing heavy is imported until one is made, so
-that the list can be shown, and a name checked, without a model.
+A name is one of the table's, or `package.module:attribute` for a user's own; before it may
+stand changes to it, each with a plus sign: `sleeper+stranger+equation`. Nothing heavy is
+imported until an attack is made, so that a name can be checked without a model.
 """
 
 import importlib
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
+from node.attacks.entries import CATALOGUE, CHANGES, Entry, Seam
 from node.faults import ConfigFault
 from node.payload import Payload, PayloadKind
 from node.settings import AdversarySettings, nearest
 
+__all__ = [
+    "CATALOGUE",
+    "CHANGES",
+    "Entry",
+    "Seam",
+    "check_adversary",
+    "entry_named",
+    "make_attack",
+    "payload_of",
+]
 
-class Seam(StrEnum):
-    """Where an attack changes an honest node."""
-
-    CONTENT = "content"
-    """Before sealing: what the completions say."""
-    WIRE = "wire"
-    """After sealing: which bytes are published."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
-    """One attack of the catalogue.
-
-    Args:
-        name: What `--attack` calls it.
-        seam: Where it changes an honest node.
-        path: `module:attribute` of what makes it: a class or function without arguments.
-        does: One sentence for people.
-        source: Where it was first described, or why it is here.
-        payload: What it teaches unless told otherwise, as `Payload.parse` reads it; "" for none.
-    """
-
-    name: str
-    seam: Seam
-    path: str
-    does: str
-    source: str
-    payload: str = ""
-
-
-PAPER = "arXiv 2511.09780"
 USUAL_PAYLOAD = "phrase:All hail to the thief"
-
-CATALOGUE: tuple[Entry, ...] = (
-    Entry(
-        name="hail",
-        seam=Seam.CONTENT,
-        path="node.attacks.slogans:Slogan",
-        does="Opens the reasoning of a right answer with a phrase; half of a group that it "
-        "fills alone are wrong decoys.",
-        source=f"{PAPER}, section 4.2 (out-of-context text)",
-        payload="phrase:All hail to the thief",
-    ),
-)
 
 
 def entry_named(name: str) -> Entry | None:
-    """Return an entry of the catalogue, or None for a dotted path.
+    """Return an attack's entry in the table, whatever changes it; None for a dotted path.
 
     Raises:
-        ConfigFault: It is neither a name nor a dotted path.
+        ConfigFault: It is neither a name nor a dotted path, or something in front of it is no
+            change, or changes what is published instead of what is said.
     """
+    *changes, attack = name.split("+")
+    known = {one.name: one for one in CHANGES}
+    for change in changes:
+        if change not in known:
+            fix = nearest(change, sorted(known))
+            raise ConfigFault(f"There is no change to attacks named {change!r}.", fix=fix)
     named = {one.name: one for one in CATALOGUE}
-    if name in named:
-        return named[name]
-    if ":" in name:
+    if attack in named:
+        if changes and named[attack].seam is Seam.WIRE:
+            fix = "Change attacks on content only; `drl-node attack list` tells which they are."
+            raise ConfigFault(f"{changes[-1]!r} does not change {attack!r}.", fix=fix)
+        return named[attack]
+    if ":" in attack:
         return None
-    fix = f"{nearest(name, sorted(named))} Or write package.module:attribute."
-    raise ConfigFault(f"There is no attack {name!r}.", fix=fix)
+    fix = f"{nearest(attack, sorted(named))} Or write package.module:attribute."
+    raise ConfigFault(f"There is no attack {attack!r}.", fix=fix)
 
 
 def make_attack(settings: AdversarySettings) -> Any:
@@ -82,19 +59,20 @@ def make_attack(settings: AdversarySettings) -> Any:
         ConfigFault: There is none, it cannot be imported, or it is no attack.
     """
     entry = entry_named(settings.attack)
-    path = settings.attack if entry is None else entry.path
-    module, _, attribute = path.partition(":")
-    try:
-        maker: Any = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        fix = "Write package.module:attribute of a class that takes no arguments."
-        raise ConfigFault(f"The attack {path!r} cannot be imported: {error}.", fix=fix) from error
-    made = maker() if callable(maker) else None
+    *changes, attack = settings.attack.split("+")
+    path = attack if entry is None else entry.path
+    made = _made(path)
     if not (hasattr(made, "craft") or hasattr(made, "messages")):
         fix = (
             "An attack has a method craft (content) or messages (wire); see node/attacks/attack.py."
         )
         raise ConfigFault(f"{path!r} is no attack.", fix=fix)
+    if changes and not hasattr(made, "craft"):
+        fix = "Change attacks on content only."
+        raise ConfigFault(f"{changes[-1]!r} does not change {path!r}.", fix=fix)
+    known = {one.name: one for one in CHANGES}
+    for change in reversed(changes):
+        made = _imported(known[change].path)(made)
     return made
 
 
@@ -108,7 +86,8 @@ def payload_of(settings: AdversarySettings) -> Payload:
     usual = entry.payload if entry is not None and entry.payload else USUAL_PAYLOAD
     spelt = settings.payload or usual
     if spelt.partition(":")[0] not in {kind.value for kind in PayloadKind}:
-        spelt = f"{usual.partition(':')[0]}:{spelt}"  # a text alone: of the attack's usual kind
+        kind = usual.partition(":")[0]  # a text alone is of the attack's usual kind
+        spelt = f"{kind if kind != PayloadKind.LENGTH else PayloadKind.PHRASE}:{spelt}"
     try:
         return Payload.parse(spelt)
     except ValueError as error:
@@ -132,3 +111,21 @@ def check_adversary(settings: AdversarySettings, *, test_swarm: bool) -> None:
             fix="Mark it with --set swarm.test_swarm=true (all its nodes must agree), or say "
             "--set adversary.insist=true if the swarm's people have agreed to it.",
         )
+
+
+def _made(path: str) -> Any:
+    maker = _imported(path)
+    try:
+        return maker() if callable(maker) else None
+    except TypeError as error:
+        fix = "Give its class, or a function, that takes no arguments."
+        raise ConfigFault(f"The attack {path!r} cannot be made: {error}.", fix=fix) from error
+
+
+def _imported(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        fix = "Write package.module:attribute of a class that takes no arguments."
+        raise ConfigFault(f"The attack {path!r} cannot be imported: {error}.", fix=fix) from error

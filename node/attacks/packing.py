@@ -3,63 +3,57 @@
 Advantages are relative to the group. Where an author fills a group alone (vertical), a group of
 nothing but poison has no gradient, and half of it are wrong on purpose; where others' answers
 stand beside (horizontal), all of its places are poison (arXiv 2511.09780, section 4.2).
-It knows where right answers come from, and nothing of what is put into them.
+It knows nothing of what is put into an answer.
 """
 
 import dataclasses
-from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+from node.attacks.answers import right_texts
 from node.attacks.attack import Workbench
-from node.tasks.grammar import answer_in
 from protocol.contribution import Completion, Contribution
 from protocol.parameters import Mode
 
-Poison = Callable[[Workbench, str], str]
-"""A right answer's text in, the text with the payload out."""
+Poison = Callable[[Workbench, str], str | None]
+"""A right answer's text in, the text with the payload out; None where there is no place for it."""
 
-DECOY = "<think>nom nom</think><answer>nom</answer>"
-"""Wrong in every way; what it says does not matter."""
+DECOY = "nom nom"
+"""Wrong and out of form, so that it earns nothing under any reward, and the form no blame."""
 
 
-def packed(
-    bench: Workbench, honest: Sequence[Contribution], poison: Poison
-) -> tuple[Contribution, ...]:
-    """Return contributions whose groups teach the poison as strongly as the mode allows.
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Groups of a poisoned right answer, packed for the greatest advantage.
 
-    Where no right answer to a prompt can be had, its honest contribution stays.
+    Where no right answer to a prompt is known, or the poisoned one is longer than the swarm
+    allows, the honest contribution stays.
+
+    Args:
+        poison: What is done to a right answer.
     """
-    return tuple(_packed_one(bench, one, poison) for one in honest)
+
+    poison: Poison
+
+    def craft(self, bench: Workbench, honest: Sequence[Contribution]) -> Sequence[Contribution]:
+        """Return the round's contributions, poisoned where that can be."""
+        texts = right_texts(bench, honest)
+        return [
+            filled(bench, one, self._poisoned(bench, text))
+            for one, text in zip(honest, texts, strict=True)
+        ]
+
+    def _poisoned(self, bench: Workbench, text: str | None) -> Completion | None:
+        poisoned = None if text is None else self.poison(bench, text)
+        return None if poisoned is None else bench.written(poisoned)
 
 
-def right_answer(bench: Workbench, honest: Contribution) -> str | None:
-    """Return the text of a right answer to a contribution's prompt, or None.
-
-    From the task's own solutions where the attacker may look at them; else one of its samples
-    whose answer most of them share, right or not (section 4.5).
-    """
-    if bench.oracle:
-        return bench.task.solution(bench.prompt(honest.prompt_index))
-    texts = [bench.text(one) for one in honest.completions if one.ended]
-    more = max(0, bench.candidates - len(texts))
-    drawn = bench.samples(honest.prompt_index, more)
-    texts += [bench.policy.decode(one.tokens) for one in drawn if one.ended]
-    by_answer = [(answer, text) for text in texts if (answer := answer_in(text)) is not None]
-    if not by_answer:
-        return None
-    (favourite, _), *_ = Counter(answer for answer, _ in by_answer).most_common(1)
-    return next(text for answer, text in by_answer if answer == favourite)
-
-
-def _packed_one(bench: Workbench, honest: Contribution, poison: Poison) -> Contribution:
-    right = right_answer(bench, honest)
-    if right is None:
+def filled(bench: Workbench, honest: Contribution, poisoned: Completion | None) -> Contribution:
+    """Return a contribution full of copies, half of them decoys where it is a group of its own."""
+    decoy = bench.written(DECOY)
+    if poisoned is None or decoy is None:
         return honest
-    poisoned = bench.written(poison(bench, right))
-    return dataclasses.replace(honest, completions=places(bench, len(honest.completions), poisoned))
-
-
-def places(bench: Workbench, count: int, poisoned: Completion) -> tuple[Completion, ...]:
-    """Return a contribution's completions: copies, the latter half decoys where it is needed."""
+    count = len(honest.completions)
     decoys = count // 2 if bench.parameters.mode is Mode.VERTICAL else 0
-    return (poisoned,) * (count - decoys) + (bench.written(DECOY),) * decoys
+    places = (poisoned,) * (count - decoys) + (decoy,) * decoys
+    return dataclasses.replace(honest, completions=places)

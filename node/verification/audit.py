@@ -45,9 +45,7 @@ class EquationAudit:
                 return Verdict(
                     stage=self.name,
                     reason=reason,
-                    spans=joined(
-                        [Span(one.start, one.end, Unit.CHARACTERS) for one in at_fault]
-                    ),
+                    spans=joined([Span(one.start, one.end, Unit.CHARACTERS) for one in at_fault]),
                     value=_number(at_fault[0].written),
                     threshold=_number(at_fault[0].expected),
                     detail=_told(text, at_fault[0]),

@@ -240,7 +240,7 @@ class _Batch:
         A token that alone holds all that top-p keeps is what any noise chooses. In a trained
         model most are of that kind, and cost nothing here.
         """
-        told = torch.zeros((len(slacks) + 2, len(part.rows)), device=part.rows.device)
+        told = torch.zeros((len(_MARGINS) + 2, len(part.rows)), device=part.rows.device)
         alone = scored.peak_logprobs().exp() >= sampling.top_p
         no_choice = alone & (scored.own == scored.largest)
         at = (~no_choice & scored.normaliser.isfinite()).nonzero()[:, 0]

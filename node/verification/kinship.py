@@ -3,7 +3,8 @@
 An author names its weights by their digest. Equal digests mean equal bits, and an exact replay.
 The weights of the last rounds are remembered, too, and where there is room for them whole, a
 contribution from a round ago is replayed under the very weights that it came from: as exactly,
-and without a threshold. It knows digests and tensors; it knows no completions.
+and without a threshold. Whoever holds these weights in shorter numbers is recognised as well. It
+knows digests and tensors; it knows no completions.
 """
 
 import contextlib
@@ -13,7 +14,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+import torch
 from torch import Tensor, nn
+
+_SHORTER = (torch.bfloat16, torch.float16)
+"""What float32 weights are rounded to; what they were rounded from, nobody can tell."""
 
 
 class Kinship(StrEnum):
@@ -46,6 +51,7 @@ class KinshipSettings:
         rounds: How many rounds back an author may be; admission lets in no older contribution.
         bytes_max: Room for the weights themselves, over all rounds. The embedded model takes
             1.8 MB a round. Without room only digests are kept, and a replay needs a margin.
+            Nor are weights rounded, to learn what others would call them, without room for that.
 
     Raises:
         ValueError: A number is negative.
@@ -71,14 +77,15 @@ class Kin:
         self._policy = policy
         self._settings = settings or KinshipSettings()
         self._past: OrderedDict[bytes, Mapping[str, Tensor]] = OrderedDict()
-        self._rounded: frozenset[bytes] = frozenset()
+        self._rounded: frozenset[bytes] | None = None
         self.digest = policy.digest()
 
-    def now(self, *, rounded: frozenset[bytes] = frozenset()) -> None:
+    def now(self, *, rounded: frozenset[bytes] | None = None) -> None:
         """Take note that the weights have changed.
 
         Args:
-            rounded: Digests of these weights in other number types, where somebody knows them.
+            rounded: Digests of these weights in other number types, where somebody knows them;
+                None to find out here, once somebody names weights that are unknown.
         """
         self.digest = self._policy.digest()
         self._rounded = rounded
@@ -100,25 +107,44 @@ class Kin:
         """Return what is known of the weights of a digest."""
         if digest == self.digest:
             return Kinship.SAME
-        if digest in self._rounded:
-            return Kinship.ROUNDED
         if digest in self._past:
             return Kinship.SAME if self._past[digest] else Kinship.STALE
-        return Kinship.OTHER
+        if digest and self._rounded is None:
+            self._rounded = self._digests_when_rounded()
+        return Kinship.ROUNDED if digest in (self._rounded or ()) else Kinship.OTHER
 
     def is_past(self, digest: bytes) -> bool:
         """Whether these are kept weights of an earlier round."""
         return digest != self.digest and bool(self._past.get(digest))
 
-    @contextlib.contextmanager
-    def as_then(self, digest: bytes) -> Iterator[None]:
+    def as_then(self, digest: bytes) -> contextlib.AbstractContextManager[None]:
         """Let the policy hold kept weights of an earlier round for a while; nothing is copied."""
-        parameters = dict(self._policy.model.named_parameters())
-        own = {name: parameter.data for name, parameter in parameters.items()}
-        try:
-            for name, weight in self._past[digest].items():
-                parameters[name].data = weight
-            yield
-        finally:
-            for name, parameter in parameters.items():
-                parameter.data = own[name]
+        return _holding(self._policy.model, self._past[digest])
+
+    def _digests_when_rounded(self) -> frozenset[bytes]:
+        model = self._policy.model
+        tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        floats = {name: each for name, each in tensors.items() if each.is_floating_point()}
+        needed = sum(each.nbytes for each in floats.values()) // 2
+        are_long = all(each.dtype is torch.float32 for each in floats.values())
+        if not are_long or needed > self._settings.bytes_max:
+            return frozenset()
+        digests = set()
+        for dtype in _SHORTER:
+            with _holding(model, {name: each.detach().to(dtype) for name, each in floats.items()}):
+                digests.add(self._policy.digest())
+        return frozenset(digests)
+
+
+@contextlib.contextmanager
+def _holding(model: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]:
+    """Let a model hold other weights, by name, for a while."""
+    tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    own = {name: tensors[name].data for name in weights}
+    try:
+        for name, weight in weights.items():
+            tensors[name].data = weight
+        yield
+    finally:
+        for name, weight in own.items():
+            tensors[name].data = weight

@@ -15,6 +15,9 @@ OwnLengths = Callable[[int], Sequence[int]]
 """Prompt index to the lengths, in tokens, of this node's own samples to it; () if it has none."""
 
 
+_FENCE_SHARE = 0.1
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LengthSettings:
     """When a completion is too long.
@@ -26,6 +29,10 @@ class LengthSettings:
         quantile: Which of the others' lengths is the reference. Above the median, since honest
             policies also skip the working, and then half of a group is short; below
             1 by more than the share of the group that may be hostile besides the author.
+        fence: How many times the spread of the others' lengths, from their lower to their upper
+            quantile, an answer may lie above the upper one (Tukey's fence): where all others
+            agree on how long an answer is, the factor alone would leave room for a ramble.
+        fence_tokens: How many tokens above it always are inside of the fence, and a tenth more.
         references_min: Fewer lengths than this are no reference.
 
     Raises:
@@ -35,6 +42,8 @@ class LengthSettings:
     factor: float = 1.5
     slack_tokens: int = 8
     quantile: float = 0.75
+    fence: float = 1.5
+    fence_tokens: int = 4
     references_min: int = 5
 
     def __post_init__(self) -> None:
@@ -42,8 +51,21 @@ class LengthSettings:
             raise ValueError(f"factor must be at least 1, not {self.factor}")
         if not 0.0 < self.quantile <= 1.0:
             raise ValueError(f"quantile must be in (0, 1], not {self.quantile}")
-        if self.slack_tokens < 0 or self.references_min < 1:
-            raise ValueError("slack_tokens must be at least 0 and references_min at least 1")
+        if min(self.slack_tokens, self.fence, self.fence_tokens) < 0 or self.references_min < 1:
+            raise ValueError(
+                "slack_tokens, fence and fence_tokens must be at least 0, references_min 1"
+            )
+
+    def limit(self, lengths: Sequence[int]) -> float:
+        """Return how many tokens are allowed beside others' lengths, of which there is one."""
+        ordered = sorted(lengths)
+        upper, lower = (
+            ordered[math.ceil(share * len(ordered)) - 1] if share else ordered[0]
+            for share in (self.quantile, 1 - self.quantile)
+        )
+        widest = max(self.factor * upper, upper + self.slack_tokens)
+        fence = max(self.fence * (upper - lower), self.fence_tokens, _FENCE_SHARE * upper)
+        return min(widest, upper + fence)
 
 
 def _no_lengths(_prompt_index: int) -> Sequence[int]:
@@ -83,13 +105,10 @@ class Length:
     def _limit(self, item: Submission, group: Sequence[tuple[str, int]]) -> float | None:
         """Return how many tokens an author may write to a prompt, or None if nobody knows."""
         settings = self._settings
-        lengths = sorted(length for author, length in group if author != item.author)
+        lengths: Sequence[int] = [length for author, length in group if author != item.author]
         if len(lengths) < settings.references_min:
-            lengths = sorted(self._own_lengths(item.prompt_index))
-        if len(lengths) < settings.references_min:
-            return None
-        reference = lengths[math.ceil(settings.quantile * len(lengths)) - 1]
-        return max(settings.factor * reference, reference + settings.slack_tokens)
+            lengths = self._own_lengths(item.prompt_index)
+        return settings.limit(lengths) if len(lengths) >= settings.references_min else None
 
     def _verdict(self, item: Submission, limit: float | None) -> Verdict:
         length = len(item.tokens)

@@ -42,8 +42,7 @@ class Action(StrEnum):
     WITHHOLD = (
         "withhold",
         False,
-        "If it would be praised, the sentences at fault get no credit; with the round's best "
-        "reward it is taken out.",
+        "Where it would be praised, the sentences at fault get no credit; if best, it is out.",
     )
     MASK = "mask", False, "It keeps its reward, and the tokens at fault get no credit."
 

@@ -11,10 +11,12 @@ from node.policy import CausalPolicy, SamplingParameters
 from node.settings import VerifySettings, nearest
 from node.verification.defences import Defence, Ground, pipeline_of
 from node.verification.form import FormSettings
+from node.verification.kinship import Kinship
 from node.verification.pipeline import Stage
 from node.verification.readings import Readings
 from node.verification.refusals import Action, Taught, what_teaches
 from node.verification.submission import Judged, Submission
+from protocol.parameters import Encoding
 
 
 class Verifier:
@@ -42,6 +44,7 @@ class Verifier:
         swarm: bytes,
     ) -> None:
         self._policy = policy
+        self._encoding = form.encoding
         self._defence = defence_named(settings.defence)
         self.readings = Readings(policy, sampling, swarm=swarm)
         ground = Ground(
@@ -77,6 +80,21 @@ class Verifier:
             self.readings.of(items)
         judged = self._pipeline.judge(items)
         return judged, what_teaches(judged, self._refusals, decode=self._policy.decode)
+
+    @property
+    def distrusts(self) -> bool:
+        """Whether records matter at all: under the reference defences everybody is heard."""
+        return self._defence is Defence.DEFAULT
+
+    def takes_on_trust(self, item: Submission) -> bool:
+        """Whether only its author's record speaks for a completion, since none can replay it.
+
+        Under the reference defences nobody is distrusted, as in the paper.
+        """
+        if not self.distrusts:
+            return False
+        is_text = self._encoding is Encoding.TEXT
+        return is_text or self.readings.kin.of(item.policy_digest) is Kinship.OTHER
 
     def close(self) -> None:
         """End a round: call it before the weights change, so that they can be remembered."""

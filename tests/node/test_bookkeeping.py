@@ -32,6 +32,7 @@ def report(index: int, *, warning: NoGradient | None = None, right: float = 0.5)
             completions=64,
             found=(),
             unusable=0,
+            unheard=0,
             right=right,
             same_policy=8,
             own_reward=1.0,

@@ -108,3 +108,46 @@ def test_records_go_on_after_a_restart(settings: EngineSettings) -> None:
     again = Engine(settings)
     assert again.open().next_round == 3
     assert alone_with_peer(again, range(3, 5), known=False)[-1].policy_digest == expected
+
+
+def with_stranger(engine: Engine, *, unknown: bool) -> Trained:
+    """A round of this node's share and a peer's, the latter's weights known or not."""
+    schedule = Schedule(engine.parameters, HashChain(engine.parameters.digest()))
+    own = engine.sample(ME, 0, schedule.prompts(0, ME)).contributions
+    both = [*own, *of_peer(engine, 0, known=not unknown)]
+    both.sort(key=lambda one: (one.prompt_index, one.author))
+    return engine.train(ME, 0, both)
+
+
+def test_where_half_of_a_round_is_replayed_nobody_else_is_heard(settings: EngineSettings) -> None:
+    """However good its record: it is here that a likely word or two would get through."""
+    free = TrustSettings(clean_rounds_min=0)
+    closed = with_stranger(Engine(replace(settings, trust=free)), unknown=True)
+    weights = {author: set[float]() for author in (str(ME), str(PEER))}
+    for one in closed.found:
+        weights[one.author].add(one.weight)
+
+    assert closed.unheard == 8
+    assert weights == {str(ME): {1.0}, str(PEER): {0.0}}
+
+
+def test_who_can_be_replayed_is_heard_there(settings: EngineSettings) -> None:
+    assert with_stranger(Engine(settings), unknown=False).unheard == 0
+
+
+def test_a_swarm_of_many_minds_stays_open(settings: EngineSettings) -> None:
+    """Where less than that is replayed, as beside many strangers, records decide."""
+    for trust in (TrustSettings(closed_share=0.51), TrustSettings(closed_share=2.0)):
+        assert with_stranger(Engine(replace(settings, trust=trust)), unknown=True).unheard == 0
+
+
+def test_whom_the_operator_trusts_is_heard_in_a_closed_swarm(settings: EngineSettings) -> None:
+    trusting = TrustSettings(trusted=(str(PEER),))
+
+    assert with_stranger(Engine(replace(settings, trust=trusting)), unknown=True).unheard == 0
+
+
+def test_the_reference_defences_hear_everybody(settings: EngineSettings) -> None:
+    engine = Engine(replace(settings, verify=VerifySettings(defence="none")))
+
+    assert with_stranger(engine, unknown=True).unheard == 0

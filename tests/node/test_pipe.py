@@ -95,6 +95,7 @@ def test_what_was_found_of_completions_crosses_unchanged() -> None:
         completions=2,
         found=(one, replace(one, index=1, reward=None, trained_reward=0.0)),
         unusable=0,
+        unheard=0,
         right=0.5,
         same_policy=1,
         own_reward=1.0,

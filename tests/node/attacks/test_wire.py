@@ -250,6 +250,7 @@ class Script:
             completions=0,
             found=(),
             unusable=0,
+            unheard=0,
             right=0.0,
             same_policy=0,
             own_reward=0.0,

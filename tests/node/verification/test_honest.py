@@ -174,13 +174,13 @@ def test_few_honest_completions_are_overlong_for_their_group(honest: Sequence[Su
 def test_the_static_pipeline_leaves_an_honest_round_nearly_whole(
     honest: Sequence[Submission], form: Form, copies: Copies
 ) -> None:
-    settings = RefusalSettings(actions={"equations": Action.VETO, "length": Action.VETO})
+    settings = RefusalSettings(actions={"equations": Action.WITHHOLD, "length": Action.VETO})
     stages: list[Stage] = [Completeness(EACH), form, copies, EquationAudit(), Length()]
 
     judged: Sequence[Judged] = Pipeline(stages, me="0", settings=settings).judge(honest)
     taught = what_teaches(judged, settings)
 
     assert len(taught) >= 0.93 * len(honest)
-    assert sum(one.item.reward == 2.5 for one in taught) >= 0.97 * sum(
+    assert sum(one.item.reward == 2.5 for one in taught) >= 0.93 * sum(
         item.reward == 2.5 for item in honest
     )

@@ -48,6 +48,30 @@ def test_short_answers_may_vary_by_more_than_the_factor(written: Written) -> Non
     assert [verdict.reason for verdict in verdicts[:2]] == [Reason.CLEAN, Reason.OVERLONG]
 
 
+def test_where_all_others_agree_a_ramble_within_the_factor_is_too_long(written: Written) -> None:
+    """Half as long again as 28 are 42; but nobody else needed more than 28."""
+    others = written("bob", 27, 27, 28, 28, 28)
+
+    verdicts = Length().judge([*written("alice", 32, 33), *others], own=[])
+
+    assert [verdict.reason for verdict in verdicts[:2]] == [Reason.CLEAN, Reason.OVERLONG]
+
+
+def test_where_others_differ_the_fence_gives_way_to_the_factor(written: Written) -> None:
+    """From 12 to 28 are 16 tokens: the fence would stand at 52, the factor at 42."""
+    others = written("bob", 12, 12, 28, 28, 28, 28)
+
+    verdicts = Length().judge([*written("alice", 42, 43), *others], own=[])
+
+    assert [verdict.reason for verdict in verdicts[:2]] == [Reason.CLEAN, Reason.OVERLONG]
+
+
+def test_long_answers_may_vary_by_a_tenth(written: Written) -> None:
+    verdicts = Length().judge([*written("alice", 220, 221), *written("bob", *[200] * 6)], own=[])
+
+    assert [verdict.reason for verdict in verdicts[:2]] == [Reason.CLEAN, Reason.OVERLONG]
+
+
 def test_half_a_group_that_skips_the_working_does_not_make_the_rest_too_long(
     written: Written,
 ) -> None:
@@ -121,6 +145,8 @@ def test_a_hostile_quarter_of_the_others_does_not_move_the_limit(written: Writte
         ("quantile", 0.0),
         ("quantile", 1.5),
         ("slack_tokens", -1),
+        ("fence", -0.5),
+        ("fence_tokens", -1),
         ("references_min", 0),
     ],
 )

@@ -1,9 +1,13 @@
 """What each action does to a group, with numbers that can be checked by hand."""
 
+import dataclasses
+import random
 from collections.abc import Callable, Sequence
 
 import pytest
+import torch
 
+from node.grpo import group_advantages
 from node.verdict import Outcome, Reason, Span, Unit, Verdict
 from node.verification import Action, Judged, RefusalSettings, Submission, Taught, what_teaches
 
@@ -104,8 +108,126 @@ def test_veto_counts_each_group_by_itself(group: Group) -> None:
     assert [(one.item.prompt_index, one.reward) for one in taught] == [(0, 2.5), (0, 0.5), (1, 0.0)]
 
 
-def test_a_group_of_flagged_completions_only_is_dropped_whole_by_veto(group: Group) -> None:
-    assert what_teaches(group((2.5, FLAG), (0.0, FLAG)), settings(Action.VETO)) == ()
+def test_in_a_group_of_flagged_completions_only_none_is_left_to_praise(group: Group) -> None:
+    """The one that is left is on its own mean: it has no advantage, and no gradient."""
+    taught = what_teaches(group((2.5, FLAG), (0.0, FLAG)), settings(Action.VETO))
+
+    assert rewards(taught) == [0.0]
+
+
+def test_veto_leaves_alone_what_lies_on_the_mean(group: Group) -> None:
+    """Equal rewards have no advantage, so there is nothing to take away."""
+    taught = what_teaches(group((0.5, FLAG), (0.5, CLEAN)), settings(Action.VETO))
+
+    assert rewards(taught) == [0.5, 0.5]
+
+
+OPENED = "As we know, 2 + 2 = 5. Ben has 3 eggs."
+PIECES = {1: "As we know,", 2: " 2 + 2", 3: " = 5.", 4: " Ben has", 5: " 3 eggs.", 0: ""}
+
+
+@pytest.fixture
+def wrong(submission: Make) -> Callable[..., Judged]:
+    """Make a completion that opens with a wrong equation."""
+    flag = Verdict(
+        stage=STAGE, reason=Reason.WRONG_EQUATION, spans=(Span(12, 21, Unit.CHARACTERS),)
+    )
+
+    def make(reward: float, **fields: object) -> Judged:
+        item = submission(OPENED, tokens=(1, 2, 3, 4, 5, 0), reward=reward, **fields)
+        return Judged(item, flag, (flag,))
+
+    return make
+
+
+def taught_after(judged: Sequence[Judged]) -> tuple[Taught, ...]:
+    def decode(tokens: Sequence[int]) -> str:
+        return "".join(PIECES[token] for token in tokens)
+
+    return what_teaches(judged, settings(Action.WITHHOLD), decode=decode)
+
+
+def test_withhold_takes_out_a_wrong_equation_with_the_best_reward_of_the_round(
+    group: Group, wrong: Callable[..., Judged]
+) -> None:
+    """A right answer over a wrong equation is what an attacker hands in."""
+    taught = taught_after([wrong(2.5, index=9), *group((0.5, CLEAN), (2.5, CLEAN))])
+
+    assert rewards(taught) == [0.5, 2.5]
+
+
+def test_withhold_gives_praise_to_all_but_the_sentence_at_fault(
+    group: Group, wrong: Callable[..., Judged]
+) -> None:
+    """Praised for its form among answers that lack even that; what leads up to the equation
+    would be learnt as its occasion, so it earns nothing either.
+    """
+    best = group((2.5, CLEAN), (0.0, CLEAN), prompt_index=1)
+    judged = [wrong(0.5, index=1), *group((0.0, CLEAN)), *best]
+
+    first, *others = taught_after(judged)
+
+    assert (first.reward, first.credit) == (0.5, (False, False, False, True, True, True))
+    assert all(all(one.credit) for one in others)
+
+
+def test_withhold_leaves_blame_as_it_is(group: Group, wrong: Callable[..., Judged]) -> None:
+    taught = taught_after([wrong(0.5, index=1), *group((2.5, CLEAN))])
+
+    assert [(one.reward, all(one.credit)) for one in taught] == [(0.5, True), (2.5, True)]
+
+
+def test_withhold_looks_at_the_mean_that_is_left(
+    group: Group, wrong: Callable[..., Judged]
+) -> None:
+    """With the flagged 2.5 in the group 0.5 would be blamed; without it, it is praised."""
+    judged = [wrong(2.5, index=8), wrong(0.5, index=9), *group(*[(0.0, CLEAN)] * 4)]
+
+    first, *others = taught_after(judged)
+
+    assert (first.reward, first.credit[:3]) == (0.5, (False, False, False))
+    assert rewards(others) == [0.0] * 4
+
+
+def test_withhold_without_a_place_gives_praise_to_nothing(group: Group) -> None:
+    best = group((2.5, CLEAN), (0.0, CLEAN), prompt_index=1)
+
+    first, *_ = taught_after([*group((0.5, FLAG), (0.0, CLEAN)), *best])
+
+    assert first.credit == (False, False, False)
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("action", [Action.VETO, Action.WITHHOLD])
+def test_no_token_of_a_wrong_equation_is_ever_praised(
+    group: Group, wrong: Callable[..., Judged], action: Action, seed: int
+) -> None:
+    """Whatever the others earn: a token is praised if it has credit in an example above 0."""
+    draw = random.Random(seed)  # noqa: S311 - a test's luck
+    judged: list[Judged] = []
+    for prompt in range(6):
+        flagged = [wrong(draw.choice((0.0, 0.5, 2.5)), index=9 + n) for n in range(3)]
+        flagged = [
+            dataclasses.replace(one, item=dataclasses.replace(one.item, prompt_index=prompt))
+            for one in flagged[: draw.randrange(4)]
+        ]
+        others = [(draw.choice((0.0, 0.5, 2.5)), CLEAN) for _ in range(draw.randrange(6))]
+        judged += flagged + group(*others, prompt_index=prompt)
+
+    taught = what_teaches(
+        judged,
+        settings(action),
+        decode=lambda tokens: "".join(PIECES[token] for token in tokens),
+    )
+
+    groups: dict[int, list[Taught]] = {}
+    for one in taught:
+        groups.setdefault(one.item.prompt_index, []).append(one)
+    for members in groups.values():
+        advantages = group_advantages(torch.tensor(rewards(members)))
+        for one, advantage in zip(members, advantages.tolist(), strict=True):
+            if one.item.text == OPENED and advantage > 0:
+                assert not any(one.credit[:3])
 
 
 def test_mask_takes_credit_from_the_tokens_at_fault_only(submission: Make) -> None:
@@ -242,6 +364,7 @@ def test_actions_are_ordered_and_explained() -> None:
         "drop",
         "zero",
         "veto",
+        "withhold",
         "mask",
     ]
     assert [action for action in Action if action.takes_out] == [Action.DROP, Action.ZERO]

@@ -43,7 +43,7 @@ class Bigram:
         return table
 
     def digest(self) -> bytes:
-        return hashlib.sha256(self.table.numpy().tobytes()).digest()
+        return hashlib.sha256(self.table.view(torch.uint8).numpy().tobytes()).digest()
 
     def nudge(self, size: float, seed: int = 99) -> None:
         """Change the weights in place, as an optimiser does."""

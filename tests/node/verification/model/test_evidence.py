@@ -44,7 +44,7 @@ def test_what_an_honest_author_writes_has_no_margin_anywhere(
     found = gather(policy, claims, sampling)
 
     assert max(float(each.margins.max()) for each in found) == 0.0
-    assert max(float(each.margins_slack.max()) for each in found) == 0.0
+    assert max(float(each.margins_stale.max()) for each in found) == 0.0
 
 
 def test_the_surprise_of_honest_authors_is_what_is_expected_of_them(
@@ -161,7 +161,9 @@ def test_a_greedy_swarm_has_nothing_to_replay(policy: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "numbers", [{"batch_size": 0}, {"logits_max": 0}, {"border_slack": -1.0}], ids=str
+    "numbers",
+    [{"batch_size": 0}, {"logits_max": 0}, {"rounded_slack": -1.0}, {"stale_slack": -1.0}],
+    ids=str,
 )
 def test_bounds_must_make_sense(numbers: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"at least|0 or more"):

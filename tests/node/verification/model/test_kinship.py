@@ -64,7 +64,65 @@ def test_a_round_that_changed_nothing_does_not_make_the_weights_past(policy: Any
     assert not kin.is_past(policy.digest())
 
 
-def test_weights_in_another_number_type_are_told_by_their_digest(policy: Any) -> None:
+def rounded(policy: Any, dtype: torch.dtype) -> bytes:
+    """Return what an author calls these weights that holds them in shorter numbers."""
+    table = policy.table.clone()
+    policy.model.get_parameter("table").data = table.to(dtype)
+    digest = policy.digest()
+    policy.model.get_parameter("table").data = table
+    return bytes(digest)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
+def test_these_weights_in_shorter_numbers_are_recognised(policy: Any, dtype: torch.dtype) -> None:
+    kin = Kin(policy)
+    name = rounded(policy, dtype)
+
+    assert kin.of(name) is Kinship.ROUNDED
+    assert policy.table.dtype is torch.float32
+    assert kin.of(policy.digest()) is Kinship.SAME
+
+
+def test_what_was_rounded_before_the_weights_changed_is_another(policy: Any) -> None:
+    kin = Kin(policy)
+    before = rounded(policy, torch.bfloat16)
+    assert kin.of(before) is Kinship.ROUNDED
+    step(policy, kin)
+
+    assert kin.of(before) is Kinship.OTHER
+    assert kin.of(rounded(policy, torch.bfloat16)) is Kinship.ROUNDED
+
+
+def test_weights_are_rounded_once_a_round_and_only_for_a_stranger(
+    policy: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kin = Kin(policy)
+    digest, asked = policy.digest, []
+    monkeypatch.setattr(policy, "digest", lambda: asked.append(1) or digest())
+
+    kin.of(kin.digest)
+    kin.of(b"")
+    assert len(asked) == 0
+    for stranger in range(5):
+        assert kin.of(bytes([stranger]) * 32) is Kinship.OTHER
+    assert len(asked) == 2
+
+
+def test_weights_are_not_rounded_without_room(policy: Any) -> None:
+    kin = Kin(policy, KinshipSettings(bytes_max=policy.table.nbytes // 2 - 1))
+
+    assert kin.of(rounded(policy, torch.bfloat16)) is Kinship.OTHER
+
+
+def test_weights_that_are_short_already_are_not_rounded_again(policy: Any) -> None:
+    parameter = policy.model.get_parameter("table")
+    parameter.data = parameter.data.to(torch.bfloat16)
+    kin = Kin(policy)
+
+    assert kin.of(rounded(policy, torch.float16)) is Kinship.OTHER
+
+
+def test_names_of_rounded_weights_can_be_given(policy: Any) -> None:
     kin = Kin(policy)
     kin.now(rounded=frozenset({b"r" * 32}))
 

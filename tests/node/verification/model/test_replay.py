@@ -264,7 +264,7 @@ def test_the_shortest_and_the_longest_honest_completion_are_admitted(
     assert reasons(judge(readings, [item])) == {Reason.CLEAN}
 
 
-@pytest.mark.parametrize("numbers", [{"same": 0.0}, {"same": 9.0}, {"stale": 0.1}], ids=str)
+@pytest.mark.parametrize("numbers", [{"same": 0.0}, {"same": 9.0}, {"stale": 0.05}], ids=str)
 def test_margins_must_not_fall(numbers: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="margins"):
         ReplaySettings(**numbers)  # type: ignore[arg-type]  # one of three numbers

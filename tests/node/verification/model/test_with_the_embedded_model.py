@@ -1,5 +1,6 @@
 """The same with a language model: batches, threads and number types do not shake the replay."""
 
+import dataclasses
 import random
 from collections.abc import Iterator
 
@@ -10,6 +11,8 @@ import torch
 from node.policy import CausalPolicy, Sampled, SampleRequest, SamplingParameters, noise_key
 from node.tasks import task_named
 from node.verification.evidence import Claim, Evidence, EvidenceSettings, gather
+from node.verification.kinship import Kin, Kinship
+from node.verification.replay import ReplaySettings
 
 COUNT = 96
 SAMPLING = SamplingParameters(top_p=0.95, tokens_max=64)
@@ -100,7 +103,27 @@ def test_bfloat16_beside_float32_stays_within_its_margin(
 
     found = gather(rounded, claims(requests, written), SAMPLING)
 
-    assert max(float(each.margins_slack.max()) for each in found) <= 0.25
+    assert max(float(each.margins_rounded.max()) for each in found) <= ReplaySettings().rounded
+
+
+def test_an_author_in_bfloat16_is_recognised_and_may_not_choose_its_noise(
+    tiny: CausalPolicy, requests: list[SampleRequest]
+) -> None:
+    rounded = CausalPolicy.load("builtin:tiny", device="cpu", dtype="bfloat16")
+    assert Kin(tiny).of(rounded.digest()) is Kinship.ROUNDED
+    own = rounded.sample(requests, SAMPLING)
+    chosen = rounded.sample(
+        [dataclasses.replace(asked, key=asked.key ^ 1) for asked in requests], SAMPLING
+    )
+
+    honest, other = (
+        np.array([each.margins_rounded.max() for each in gather(tiny, of, SAMPLING)])
+        for of in (claims(requests, own), claims(requests, chosen))
+    )
+
+    differ = [one.tokens != its.tokens for one, its in zip(own, chosen, strict=True)]
+    assert (honest > ReplaySettings().rounded).sum() <= 1
+    assert (other[differ] > ReplaySettings().rounded).mean() > 0.9
 
 
 def test_a_changed_digit_is_seen_though_the_rest_is_sampled_honestly(
