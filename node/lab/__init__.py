@@ -1,0 +1,1 @@
+"""The laboratory: whole swarms in one process each, by the grid, and what they show."""

@@ -1,0 +1,58 @@
+"""A process of the laboratory: runs one cell after another until its input closes.
+
+It reads a cell and a path in a line of JSON, and answers with lines: how many rounds are over,
+then that the cell is done, or what of the world's was in its way. A bug of ours ends it, with a
+traceback in its log. When the laboratory dies, so does this: there is nobody left to tell.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from node.faults import Fault
+from node.lab.experiment import leaf, run_cell
+from node.lab.folder import cell_of, versions
+
+
+def main() -> None:
+    """Run cells until the input closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the laboratory's
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what libraries print goes to the log
+    made_with = versions()
+    try:
+        for request in sys.stdin:
+            serve(json.loads(request), answers, made_with)
+    except* BrokenPipeError:
+        os._exit(0)  # a flush at exit would only fail again
+
+
+def serve(request: dict[str, Any], answers: IO[str], made_with: Mapping[str, str]) -> None:
+    """Run one cell and answer how it went."""
+
+    def tell(**answer: object) -> None:
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+    part = Path(request["path"])
+    try:
+        with part.open("w+", encoding="utf-8") as file:
+            run_cell(
+                cell_of(request["cell"]),
+                file,
+                made_with,
+                lambda rounds: tell(rounds=rounds),
+            )
+        part.replace(part.with_suffix(""))
+    except* Fault as group:
+        tell(fault=str(leaf(group)))
+    else:
+        tell(done=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,225 @@
+"""A report says what the lines say, with what is missing, and needs nothing but itself."""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node.faults import ConfigFault
+from node.lab.book import Origin
+from node.lab.folder import Folder
+from node.lab.intervals import Share, spread
+from node.lab.labels import charts, label
+from node.lab.outcome import Outcome, outcome_of
+from node.lab.page import summary
+from node.lab.reporting import machine_report, write_report
+from node.lab.spec import Spec
+from node.lab.tables import markdown, tables_of
+
+MakeSpec = Callable[..., Spec]
+Fill = Callable[..., None]
+
+
+@pytest.fixture
+def half_run(folder: Folder, small_spec: MakeSpec, fill: Fill) -> Folder:
+    """Two seeds undefended, one of two defended and one of those half-way; a clean swarm."""
+    grid: dict[str, Any] = {"attack": ["hail", "none"], "mode": "horizontal", "seed": [0, 1]}
+    spec = small_spec(rounds=4, text="rounds = 4\n", defence=["none", "default"], **grid)
+    folder.claim(spec)
+    for cell in spec.cells:
+        seed = 0.1 * cell.seed
+        if cell.attack == "none":
+            if cell.defence == "default":
+                fill(folder, cell, greedy=0.9 - seed)
+        elif cell.defence == "none":
+            fill(folder, cell, shown_greedy=1.0 - seed, shown_sampled=0.5, length=30.0)
+        elif cell.seed == 0:
+            fill(folder, cell, caught=4, wrongly=1, greedy=0.85)
+        else:
+            fill(folder, cell, rounds=2)
+    return folder
+
+
+def row(outcome: Outcome, title: str, *start: str) -> dict[str, str]:
+    (table,) = (one for one in tables_of(outcome) if one.title == title)
+    (found,) = (one for one in table.rows if one[: len(start)] == start)
+    return dict(zip(table.headings, found, strict=True))
+
+
+def test_what_was_learnt_is_told_with_its_range_over_the_seeds(half_run: Folder) -> None:
+    outcome = outcome_of(half_run)
+    undefended = row(
+        outcome, "What honest nodes have learnt", "hail", "horizontal", "1 of 2", "undefended"
+    )
+
+    assert undefended["seeds"] == "2/2"
+    assert undefended["ASR greedy"] == "95.0% (90.0% to 100.0%)"
+    assert undefended["ASR sampled"] == "50.0% (50.0% to 50.0%)"
+    assert undefended["times longer"] == "3.00 (3.00 to 3.00)"
+
+
+def test_an_accuracy_is_set_against_the_clean_swarm_of_the_same_seed(half_run: Folder) -> None:
+    outcome = outcome_of(half_run)
+    defended = row(
+        outcome, "What honest nodes have learnt", "hail", "horizontal", "1 of 2", "defended"
+    )
+
+    assert defended["against clean"] == "-5.0"
+    assert defended["seeds"] == "1/2"
+
+
+def test_what_was_caught_is_told_with_its_interval(half_run: Folder) -> None:
+    outcome = outcome_of(half_run)
+    defended = row(outcome, "What was caught", "hail", "horizontal", "1 of 2", "defended")
+
+    assert defended["tampered"] == "16"
+    assert defended["detected"].startswith("100.00% (80.")
+    assert defended["wrongly refused"].startswith("12.50% (4.97% to 28.")
+
+
+def test_a_half_finished_run_is_reported_and_says_what_is_missing(
+    half_run: Folder, tmp_path: Path
+) -> None:
+    paths = write_report(half_run.path, tmp_path / "out")
+    text = (tmp_path / "out" / "report.md").read_text()
+
+    assert [path.name for path in paths] == ["report.md", "report.html", "report.json"]
+    assert "5 of 8 swarms finished" in text
+    assert "| hail_horizontal_1of2_default_s1 | 2 of 4 rounds |" in text
+    assert "| none_horizontal_0of2_none_s0 | 0 of 4 rounds |" in text
+
+
+def test_a_run_of_which_there_is_nothing_yet_is_reported(
+    folder: Folder, small_spec: MakeSpec, tmp_path: Path
+) -> None:
+    folder.claim(small_spec())
+    write_report(folder.path, tmp_path / "out")
+
+    assert "0 of 1 swarms finished" in (tmp_path / "out" / "report.md").read_text()
+
+
+def test_the_page_needs_nothing_but_itself(half_run: Folder, tmp_path: Path) -> None:
+    write_report(half_run.path, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+
+    assert page.count("<svg") == 1
+    assert not re.search(r"""(src|href)=["'](?!#)""", page.replace("xlink:", ""))
+    assert "<script" not in page
+    assert "http-equiv" not in page
+    assert {path.suffix for path in tmp_path.iterdir() if path.is_file()} >= {".png", ".svg"}
+
+
+def test_the_same_cells_draw_the_same_figures(half_run: Folder, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_report(half_run.path, tmp_path / name)
+
+    for path in sorted((tmp_path / "one").iterdir()):
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+
+
+def test_machines_get_every_number_with_its_interval(half_run: Folder) -> None:
+    told = json.loads(json.dumps(machine_report(outcome_of(half_run))))
+    undefended = told["conditions"][0]
+
+    assert told["cells"] == 8
+    assert len(told["missing"]) == 3
+    assert undefended["asr_greedy"]["count"] == pytest.approx(190)
+    assert undefended["asr_greedy"]["low"] < 0.95 < undefended["asr_greedy"]["high"]
+    assert undefended["curves"]["asr_greedy"]["4"]["least"] == pytest.approx(0.9)
+    assert undefended["completions"]["tampered"]["refused"]["value"] == 0.0
+
+
+def test_cells_of_two_states_of_the_program_are_told_of(
+    folder: Folder, small_spec: MakeSpec, fill: Fill
+) -> None:
+    spec = small_spec(seed=[0, 1])
+    folder.claim(spec)
+    fill(folder, spec.cells[0], source=1)
+
+    assert "states of the program" not in summary(outcome_of(folder))
+
+    fill(folder, spec.cells[1], source=2)
+
+    assert "made with 2 states of the program" in summary(outcome_of(folder))
+
+
+def test_without_matplotlib_the_way_to_it_is_told(
+    half_run: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+
+    with pytest.raises(ConfigFault, match="matplotlib") as told:
+        write_report(half_run.path, tmp_path)
+
+    assert "pip install 'drl-node[lab]'" in told.value.fix
+    assert machine_report(outcome_of(half_run))["cells"] == 8
+
+
+def test_curves_are_called_by_what_differs(half_run: Folder) -> None:
+    outcome = outcome_of(half_run)
+    ((title, members),) = charts(outcome.conditions, outcome.figures)
+
+    assert title == "hail, horizontal"
+    assert [label(one, members) for one in members] == [
+        "undefended",
+        "defended",
+        "no attacker, undefended",
+        "no attacker, defended",
+    ]
+
+
+def test_the_axes_of_the_specification_make_the_figures(
+    folder: Folder, small_spec: MakeSpec
+) -> None:
+    spec = small_spec(attack=["hail", "equation"], mode=["vertical", "horizontal"])
+    folder.claim(spec)
+    conditions = outcome_of(folder).conditions
+
+    assert len(charts(conditions, ("attack", "mode"))) == 4
+    by_attack = charts(conditions, ("attack",))
+    assert [title for title, _ in by_attack] == ["hail", "equation"]
+    assert [label(one, by_attack[0][1]) for one in by_attack[0][1]] == ["vertical", "horizontal"]
+
+
+def test_nodes_that_each_judge_the_same_completions_count_once(
+    folder: Folder, small_spec: MakeSpec, fill: Fill
+) -> None:
+    spec = small_spec(attack="hail")
+    folder.claim(spec)
+    fill(folder, spec.cells[0], caught=4)
+    path = folder.finished(spec.cells[0])
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    doubled = [{**line, "node": node} for line in lines for node in (0, 1)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in doubled))
+    (condition,) = outcome_of(folder).conditions
+
+    assert condition.share(Origin.TAMPERED, "refused") == Share(8, 8)
+
+
+def test_a_cell_in_a_table_cannot_break_it(half_run: Folder) -> None:
+    table = tables_of(outcome_of(half_run))[0]
+    broken = type(table)(title="t", note="n", headings=("a",), rows=(("x | y",),))
+
+    assert "| x \\| y |" in markdown(broken)
+
+
+@pytest.mark.parametrize(("count", "of"), [(0, 0), (0, 10), (10, 10), (3, 7)])
+def test_an_interval_holds_its_share_and_stays_within_bounds(count: int, of: int) -> None:
+    low, high = Share(count, of).interval
+
+    assert 0.0 <= low <= Share(count, of).value + 1e-9
+    assert Share(count, of).value - 1e-9 <= high <= 1.0
+
+
+def test_a_spread_of_one_has_no_range() -> None:
+    one, several = spread([0.5]), spread([0.25, 0.75])
+
+    assert spread([]) is None
+    assert one is not None
+    assert one.shown(".0%") == "50%"
+    assert several is not None
+    assert several.shown(".0%") == "50% (25% to 75%)"
