@@ -226,7 +226,8 @@ async def contribute(node: Participant, round_index: int, spent: Spent) -> int:
         spent.model_cpu_s += done.cpu_s
         spent.tokens += done.tokens
         raws = sealed(node, done.contributions)
-        node.gate.admit_own(done.contributions, raws)
+        if raws:  # who withholds all of a round's answers has nothing to record
+            node.gate.admit_own(done.contributions, raws)
     with spent.on("publish"):
         for raw in node.outgoing(round_index, raws):
             await node.mesh.publish(raw)

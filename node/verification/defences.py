@@ -13,7 +13,7 @@ from node.verification.accumulation import Accumulation
 from node.verification.audit import EquationAudit
 from node.verification.form import Form, FormSettings
 from node.verification.kinship import Kin, Kinship
-from node.verification.length import Length
+from node.verification.length import Length, OwnLengths, no_lengths
 from node.verification.pipeline import Pipeline, Stage
 from node.verification.readings import Readings
 from node.verification.refusals import Action, RefusalSettings
@@ -64,6 +64,7 @@ class Ground:
         form: What a completion may be.
         decode: Token ids to text.
         requires_kin: Whether completions of unknown weights are undecided in the replay.
+        own_lengths: How long this node's own answers to a prompt are, where they must be known.
         judge: A model that audits strangers' completions, last; None for none.
     """
 
@@ -71,6 +72,7 @@ class Ground:
     form: FormSettings
     decode: Callable[[Sequence[int]], str]
     requires_kin: bool = False
+    own_lengths: OwnLengths = no_lengths
     judge: Stage | None = None
 
 
@@ -129,7 +131,7 @@ def _stages_of(defence: Defence, ground: Ground) -> tuple[list[Stage], dict[str,
             return [TopK(readings, k=PAPER_K)], {TopK.name: Action.ZERO}
         case Defence.DEFAULT:
             form = Form(ground.form, decode=ground.decode)
-            audits: list[Stage] = [EquationAudit(), Length()]
+            audits: list[Stage] = [EquationAudit(), Length(own_lengths=ground.own_lengths)]
             last = [] if ground.judge is None else [ground.judge]
             actions = {audit.name: Action.VETO for audit in (*audits, *last)}
             actions[EquationAudit.name] = Action.WITHHOLD

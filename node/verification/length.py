@@ -68,7 +68,8 @@ class LengthSettings:
         return min(widest, upper + fence)
 
 
-def _no_lengths(_prompt_index: int) -> Sequence[int]:
+def no_lengths(_prompt_index: int) -> Sequence[int]:
+    """Know nothing of own lengths."""
     return ()
 
 
@@ -86,7 +87,7 @@ class Length:
     name = "length"
 
     def __init__(
-        self, settings: LengthSettings | None = None, *, own_lengths: OwnLengths = _no_lengths
+        self, settings: LengthSettings | None = None, *, own_lengths: OwnLengths = no_lengths
     ) -> None:
         self._settings = settings or LengthSettings()
         self._own_lengths = own_lengths

@@ -15,6 +15,7 @@ from node.verification.kinship import Kinship
 from node.verification.pipeline import Stage
 from node.verification.readings import Readings
 from node.verification.refusals import Action, Taught, what_teaches
+from node.verification.rehearsal import Rehearsal
 from node.verification.submission import Judged, Submission
 from protocol.parameters import Encoding
 
@@ -47,11 +48,13 @@ class Verifier:
         self._encoding = form.encoding
         self._defence = defence_named(settings.defence)
         self.readings = Readings(policy, sampling, swarm=swarm)
+        self._rehearsal = Rehearsal(policy, sampling)
         ground = Ground(
             readings=self.readings,
             form=form,
             decode=policy.decode,
             requires_kin=settings.requires_kin,
+            own_lengths=self._rehearsal.lengths,
             judge=judge_named(settings.judge),
         )
         try:
@@ -75,6 +78,7 @@ class Verifier:
             Each completion with what was said of it, and what of them may teach.
         """
         self.readings.open()
+        self._rehearsal.open(items)
         if self._defence is not Defence.NONE:
             # All at once and in the canonical order, so that equal nodes see equal last bits.
             self.readings.of(items)

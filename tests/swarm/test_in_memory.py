@@ -7,18 +7,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from node.gate import Gate
 from node.inline import InlineCompute
 from node.ledger import Ledger
-from node.mailbox import Mailbox
 from node.mesh.memory import open_memory_swarm
-from node.round import Participant, RoundReport, run_round
-from node.settings import SwarmSettings
+from node.round import Participant, RoundReport, open_desk, run_round
+from node.settings import RoundSettings, SwarmSettings
 from node.work import EngineSettings
-from protocol.beacon import HashChain
 from protocol.identity import Keypair
-from protocol.pace import Pace
-from protocol.schedule import Schedule
 
 NODES = 3
 ROUNDS = 3
@@ -43,35 +38,15 @@ async def run(directory: Path, seed: int, digests: list[list[str]], ledgers: Exi
             place.mkdir(parents=True)
             key = Keypair.from_seed(bytes([index + 1]) * 32)
             compute = InlineCompute(EngineSettings(data_dir=str(place), swarm=SMALL))
-            parameters = (await compute.open()).parameters
-            schedule = Schedule(parameters, HashChain(parameters.digest()))
-            pace = Pace(
-                key.peer_id,
-                contributions_per_author=parameters.prompts_per_author,
-                round_s_max=60.0,
-                authors_min=NODES,
-            )
-            mailbox = Mailbox(slots_max=100)
-            gate = Gate(
-                parameters=parameters,
-                schedule=schedule,
-                pace=pace,
-                mailbox=mailbox,
+            desk = open_desk(
+                key,
+                (await compute.open()).parameters,
+                RoundSettings(round_s_max=60.0, authors_min=NODES),
                 ledger=ledgers.enter_context(closing(Ledger(place / "ledger.db"))),
                 tell=lambda _name, _fields: None,
                 open_round=0,
             )
-            node = Participant(
-                keypair=key,
-                parameters=parameters,
-                schedule=schedule,
-                pace=pace,
-                gate=gate,
-                mailbox=mailbox,
-                mesh=mesh.join(key.peer_id, gate.validate),
-                compute=compute,
-                tell=lambda _name, _fields: None,
-            )
+            node = desk.joined(mesh.join(key.peer_id, desk.gate.validate), compute)
             nursery.start_soon(take_part, node, digests[index])
 
 
