@@ -13,7 +13,7 @@ from node.ledger import Ledger
 from node.log import Event
 from node.mailbox import Mailbox, canonical
 from node.mesh import Decision
-from protocol.admission import Admission, Admitted
+from protocol.admission import Admission, Admitted, everybody
 from protocol.contribution import Contribution
 from protocol.errors import Ignored, Reason, Rejected
 from protocol.evidence import is_evidence
@@ -28,11 +28,6 @@ UNWRITTEN_MAX = 4096
 
 PROOFS_MAX = 64
 """Evidence that waits to be told; the oldest goes first, and others tell it too."""
-
-
-def everybody(_author: PeerId) -> bool:
-    """Take what anybody sends."""
-    return True
 
 
 class Gate:
@@ -65,8 +60,9 @@ class Gate:
         self._parameters = parameters
         self._schedule = schedule
         self._outcasts = ledger.outcasts()
-        self._admission = Admission(parameters, schedule, outcasts=self._outcasts)
-        self._is_welcome = is_welcome
+        self._admission = Admission(
+            parameters, schedule, outcasts=self._outcasts, is_welcome=is_welcome
+        )
         self._proofs: deque[bytes] = deque(maxlen=PROOFS_MAX)
         self._pace = pace
         self._mailbox = mailbox
@@ -96,7 +92,6 @@ class Gate:
                 self._cast_out(author, data)
                 return Decision.ACCEPT
             admitted = self._admission.admit(data, round_index=self._open_round)
-            self._check_welcome(admitted.author)
         except Rejected as refused:
             self._count(refused, forwarder)
             return Decision.REJECT
@@ -189,10 +184,6 @@ class Gate:
     def counts(self) -> Mapping[str, int]:
         """Refusals by reason, for reports."""
         return {reason.value: count for reason, count in sorted(self.refused.items())}
-
-    def _check_welcome(self, author: PeerId) -> None:
-        if not self._is_welcome(author):
-            raise Ignored(Reason.BANNED, author.short)
 
     def _cast_out(self, author: PeerId, proof: bytes) -> None:
         """Take nothing of an author's any more, what already waits included."""

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 
 import trio
 
-from node.gate import Gate, everybody
+from node.gate import Gate
 from node.ledger import Ledger
 from node.log import Event
 from node.mailbox import Mailbox
 from node.mesh import Mesh
 from node.settings import RoundSettings
 from node.work import Compute, Trained
+from protocol.admission import everybody
 from protocol.beacon import HashChain
 from protocol.contribution import Contribution
 from protocol.envelope import seal

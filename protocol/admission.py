@@ -5,7 +5,7 @@ Only what any peer can check without a model is asked here. README.md numbers th
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from protocol.assembly import Assembly
@@ -60,6 +60,11 @@ class _RoundMemory:
     assembly: Assembly = field(default_factory=Assembly)
 
 
+def everybody(_author: PeerId) -> bool:
+    """Listen to whoever speaks."""
+    return True
+
+
 class Admission:
     """Decides on every message of a swarm's contribution topic, own ones included.
 
@@ -67,6 +72,7 @@ class Admission:
         parameters: The swarm's.
         schedule: Says whose prompts are whose.
         outcasts: Authors that are known to have equivocated in this swarm.
+        is_welcome: Whether the operator here listens to an author; nobody else may be told.
         pending_bytes_max: Of all parts that wait for their siblings.
     """
 
@@ -76,6 +82,7 @@ class Admission:
         schedule: Schedule,
         *,
         outcasts: Iterable[PeerId] = (),
+        is_welcome: Callable[[PeerId], bool] = everybody,
         pending_bytes_max: int = PENDING_BYTES_MAX,
     ) -> None:
         self._parameters = parameters
@@ -87,6 +94,7 @@ class Admission:
         self._seats: dict[PeerId, int] = {}
         self._ahead: dict[PeerId, int] = {}
         self._outcasts = set(outcasts)
+        self._is_welcome = is_welcome
         self._convictions = 0
 
     def admit(self, data: bytes, *, round_index: int) -> Admitted:
@@ -120,6 +128,8 @@ class Admission:
         self._check_ahead_is_new(part)
         # [IGNORE] Its author is not known to have equivocated.
         self._check_not_outcast(part.author)
+        # [IGNORE] Its author is one that the operator here listens to.
+        self._check_welcome(part.author)
         # [IGNORE] There is room to remember its author.
         self._check_seat(part)
         # [REJECT] The prompt is its author's in that round.
@@ -200,6 +210,10 @@ class Admission:
     def _cast_out(self, author: PeerId) -> None:
         if len(self._outcasts) < OUTCASTS_MAX:
             self._outcasts.add(author)
+
+    def _check_welcome(self, author: PeerId) -> None:
+        if not self._is_welcome(author):
+            raise Ignored(Reason.BANNED, author.short)
 
     def _check_not_outcast(self, author: PeerId) -> None:
         if author in self._outcasts:

@@ -94,7 +94,8 @@ def chart(title: str, conditions: Sequence[Condition]) -> Drawn:
         for axes in list(figure.axes)[len(panels) :]:
             axes.set_axis_off()
         figure.suptitle(title)
-        handles, labels = figure.axes[0].get_legend_handles_labels()
+        # Of the last panel: the first leaves out swarms in which nothing is watched for.
+        handles, labels = figure.axes[len(panels) - 1].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)))
         return Drawn(
             re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-"),

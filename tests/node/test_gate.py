@@ -281,7 +281,7 @@ def test_a_node_whose_own_key_equivocated_ends_with_the_way_out(
 def test_whom_the_operator_does_not_welcome_is_not_taken_and_its_forwarder_not_blamed(
     gate: Gate, sealed: Sealed, keys: list[Keypair]
 ) -> None:
-    gate._is_welcome = lambda author: author != keys[1].peer_id
+    gate._admission._is_welcome = lambda author: author != keys[1].peer_id
 
     decisions = [gate.validate(sealed(key, 5), keys[0].peer_id) for key in keys[1:3]]
 

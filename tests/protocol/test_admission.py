@@ -307,6 +307,22 @@ def test_who_was_out_before_a_restart_is_out_after_it(swarm: "SmallSwarm") -> No
     assert admission.admit(swarm.messages(1)[0], round_index=0).contribution
 
 
+def test_whom_the_operator_does_not_listen_to_is_ignored_before_a_signature_is_checked(
+    swarm: "SmallSwarm",
+) -> None:
+    """A ban costs its author nothing among others, and this node nothing for its messages."""
+    banned = swarm.keypair(0).peer_id
+    admission = Admission(
+        swarm.parameters, swarm.schedule, is_welcome=lambda author: author != banned
+    )
+    message = swarm.messages(0)[0]
+    forged = message[:-1] + bytes([message[-1] ^ 1])
+
+    assert reason(admission, message) is Reason.BANNED
+    assert isinstance(refusal(admission, forged), Ignored)
+    assert admission.admit(swarm.messages(1)[0], round_index=0).contribution
+
+
 @pytest.mark.parametrize("later", [1, 2, 3, 4])
 def test_a_slot_stays_taken_until_its_round_leaves_the_window(
     swarm: "SmallSwarm", later: int

@@ -107,6 +107,8 @@ def test_the_page_needs_nothing_but_itself(half_run: Folder, tmp_path: Path) -> 
     page = (tmp_path / "report.html").read_text()
 
     assert page.count("<svg") == 1
+    assert all(f">{curve}<" in page for curve in ("undefended", "defended"))
+    assert "no attacker, defended" in page
     assert not re.search(r"""(src|href)=["'](?!#)""", page.replace("xlink:", ""))
     assert "<script" not in page
     assert "http-equiv" not in page
