@@ -32,9 +32,10 @@ REASONS = (
 
 FINDINGS = (
     "What a stage of verification may say of a completion. A refusal costs the completion its "
-    "place (`drop`), its praise (`veto`), credit for the tokens at fault (`mask`) or its reward "
-    "(`zero`), by stage, as `[verify]` says; it never costs a forwarder. `drl-node findings` "
-    "shows them."
+    "place (`drop`), its place where it would be praised (`veto`), that only at the best reward and "
+    "else the praise of a sentence (`withhold`), credit for the tokens at fault (`mask`) or its "
+    "reward (`zero`), by stage, as `[verify]` says; it never costs a forwarder. "
+    "`drl-node findings` shows them."
 )
 
 
