@@ -32,8 +32,8 @@ REASONS = (
 
 FINDINGS = (
     "What a stage of verification may say of a completion. A refusal costs the completion its "
-    "place (`drop`), its place where it would be praised (`veto`), that only at the best reward and "
-    "else the praise of a sentence (`withhold`), credit for the tokens at fault (`mask`) or its "
+    "place (`drop`), its place where it would be praised (`veto`), that at the best reward only "
+    "and else the praise of a sentence (`withhold`), credit for the tokens at fault (`mask`) or its "
     "reward (`zero`), by stage, as `[verify]` says; it never costs a forwarder. "
     "`drl-node findings` shows them."
 )
