@@ -33,8 +33,8 @@ REASONS = (
 FINDINGS = (
     "What a stage of verification may say of a completion. A refusal costs the completion its "
     "place (`drop`), its place where it would be praised (`veto`), that at the best reward only "
-    "and else the praise of a sentence (`withhold`), credit for the tokens at fault (`mask`) or its "
-    "reward (`zero`), by stage, as `[verify]` says; it never costs a forwarder. "
+    "and else the praise of a sentence (`withhold`), credit for the tokens at fault (`mask`) or "
+    "its reward (`zero`), by stage, as `[verify]` says; it never costs a forwarder. "
     "`drl-node findings` shows them."
 )
 
