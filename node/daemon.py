@@ -4,6 +4,7 @@ The order of building is the order of what can be refused: directory, key, model
 network. What peers do cannot end it; a fault of the world's ends it with that fault.
 """
 
+import contextlib
 import json
 import signal
 import time
@@ -17,7 +18,6 @@ from pathlib import Path
 import trio
 
 from node.attacks.catalogue import check_adversary
-from node.attacks.outgoing import wire_adversary
 from node.bookkeeping import Books
 from node.compute import ProcessCompute, open_process_compute
 from node.config import NodeConfig, swarm_flags
@@ -27,21 +27,16 @@ from node.journal import Journal
 from node.keyfile import load_or_create_key
 from node.ledger import SETTINGS, Ledger
 from node.log import Event, configure_log, event_sink
-from node.mesh.settings import MESSAGE_BYTES_CEILING
+from node.membership import join
 from node.patience import Patience
-from node.roster import WatchedRoster, watch_roster
-from node.round import Participant, RoundReport, as_sealed, listen, open_desk, run_round
+from node.round import Participant, RoundReport, listen, run_round
 from node.settings import plain
-from node.work import EngineSettings, Opened, WorkerLost
+from node.work import EngineSettings, Opened, Trained, WorkerLost
 from protocol.identity import Keypair
 from protocol.pace import Jump
-from protocol.topics import address_topic, contribution_topic
 
 WORKER_LIVES = 5
 """After this many deaths in a row, without a finished round between, the node gives up."""
-
-ROSTER_S = 2.0
-"""How often the operator's lists are looked at."""
 
 SAVE_S = 3.0
 """How long the checkpoint of a node that was told to end may take."""
@@ -141,63 +136,6 @@ async def first_open(compute: ProcessCompute) -> Opened:
         ) from lost
 
 
-@asynccontextmanager
-async def join(
-    config: NodeConfig,
-    keypair: Keypair,
-    opened: Opened,
-    ledger: Ledger,
-    tell: Event,
-    compute: ProcessCompute,
-) -> AsyncIterator[Participant]:
-    """Join the swarm that the parameters name."""
-    from node.mesh.gossip import open_gossip_mesh
-
-    parameters = opened.parameters
-    roster = watch_roster(config.data_dir, config.trust)
-    admits = partial(roster.admits, only_trusted=config.trust.only_trusted)
-    desk = open_desk(
-        keypair,
-        parameters,
-        config.round,
-        ledger=ledger,
-        tell=tell,
-        open_round=opened.next_round,
-        is_welcome=lambda author: author == keypair.peer_id or admits(author),
-    )
-    wire = wire_adversary(config.adversary, keypair, parameters)
-    async with (
-        open_gossip_mesh(
-            config.network,
-            keypair,
-            contribution_topic(parameters),
-            desk.gate.validate if wire is None else wire.overhearing(desk.gate.validate),
-            address_topic=address_topic(parameters),
-            known_peers_path=Path(opened.run_dir) / "peers.json",
-            conduct_path=Path(opened.run_dir) / "conduct.json",
-            # Who does not keep the swarm's limit sends what a frame can carry.
-            message_bytes_max=parameters.message_bytes_max
-            if wire is None
-            else MESSAGE_BYTES_CEILING,
-            is_allowed=admits,
-            on_event=tell,
-        ) as mesh,
-        trio.open_nursery() as nursery,
-    ):
-        nursery.start_soon(follow_roster, roster, tell)
-        yield desk.joined(mesh, compute, as_sealed if wire is None else wire.outgoing)
-        nursery.cancel_scope.cancel()
-
-
-async def follow_roster(roster: WatchedRoster, tell: Event) -> None:
-    """Look at the operator's file now and then, for as long as the node runs."""
-    while True:
-        await trio.sleep(ROSTER_S)
-        wrong = roster.look()
-        if wrong is not None:
-            tell("roster_unusable", {"cause": wrong, "does": "goes on with what it said before"})
-
-
 def check_own_names(distributions: Mapping[str, list[str]]) -> None:
     """Refuse to run where another package has put files among ours.
 
@@ -262,21 +200,31 @@ async def live(life: Life) -> None:
     """Take part in round after round; end with a checkpoint however it ends."""
     deaths = 0
     try:
-        round_index = await catch_up(life, life.saved_round)
-        if life.config.network.peers:
-            await listen(life.node, round_index, join_s=life.config.round.join_s)
-        if not is_over(life, round_index):
-            await evaluate(life, round_index, "start")
-        while not is_over(life, round_index):
+        round_index = None
+        while round_index is None or not is_over(life, round_index):
             try:
-                round_index = await one_round(life, round_index)
-                deaths = 0
+                if round_index is None:
+                    round_index = await enter(life)
+                else:
+                    round_index = await one_round(life, round_index)
+                    deaths = 0
             except WorkerLost as lost:
                 deaths += 1
-                round_index = await revive(life, str(lost), deaths)
+                resumed = await revive(life, str(lost), deaths)
+                round_index = None if round_index is None else resumed
         await trio.sleep(life.config.round.linger_s)
     finally:
         await leave(life)
+
+
+async def enter(life: Life) -> int:
+    """Make up for what was closed and not trained, hear where the swarm is, measure the start."""
+    round_index = await catch_up(life, life.trained_round)
+    if life.config.network.peers:
+        await listen(life.node, round_index, join_s=life.config.round.join_s)
+    if not is_over(life, round_index):
+        await evaluate(life, round_index, "start")
+    return round_index
 
 
 def is_over(life: Life, round_index: int) -> bool:
@@ -310,8 +258,13 @@ async def one_round(life: Life, round_index: int) -> int:
 
 async def settle_round(life: Life, report: RoundReport) -> None:
     """Write what a trained round has left."""
-    life.ledger.record_findings(report.round_index, report.trained.found)
+    await note_findings(life, report.round_index, report.trained)
     await save_when_due(life, report)
+
+
+async def note_findings(life: Life, round_index: int, trained: Trained) -> None:
+    """Write what was found of a round's completions."""
+    life.ledger.record_findings(round_index, trained.found)
 
 
 async def save_when_due(life: Life, report: RoundReport) -> None:
@@ -321,8 +274,11 @@ async def save_when_due(life: Life, report: RoundReport) -> None:
     with report.spent.on("save"):
         await life.compute.save(life.trained_round)
     life.saved_round = life.trained_round
+    # Should the newest checkpoints turn out damaged, an older one is gone on from.
+    checkpoints = life.config.checkpoint
+    oldest_checkpoint = life.saved_round - checkpoints.keep_last * checkpoints.every
     oldest_kept = life.trained_round - life.config.ledger.rounds_kept
-    life.ledger.forget_before(min(life.saved_round, oldest_kept))
+    life.ledger.forget_before(min(oldest_checkpoint, oldest_kept))
 
 
 async def evaluate(life: Life, round_index: int, when: str) -> None:
@@ -342,7 +298,7 @@ async def catch_up(life: Life, next_round: int) -> int:
     for round_index in life.ledger.closed_rounds(since=next_round):
         contributions = life.node.gate.recorded(round_index)
         trained = await life.compute.train(life.node.me, round_index, contributions)
-        life.ledger.record_findings(round_index, trained.found)
+        await life.patience.until_written(partial(note_findings, life, round_index, trained))
         life.tell("round_trained_again", {"round": round_index})
         next_round = round_index + 1
     life.trained_round = next_round
@@ -378,7 +334,8 @@ async def leave(life: Life) -> None:
     Then nothing is lost either: the ledger holds what was closed after the checkpoint.
     """
     if life.trained_round > life.saved_round and not life.compute.is_busy:
-        with trio.CancelScope(deadline=trio.current_time() + SAVE_S, shield=True):
+        patience = trio.CancelScope(deadline=trio.current_time() + SAVE_S, shield=True)
+        with patience, contextlib.suppress(WorkerLost):
             await life.compute.save(life.trained_round)
             life.saved_round = life.trained_round
     life.tell("node_stopped", {"trained": life.trained_round, "saved": life.saved_round})

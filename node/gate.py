@@ -4,7 +4,6 @@ Called by the mesh for every unique message, between two reads of a socket: admi
 the ledger keeps, the mailbox holds, pace is told. Nothing here looks at a model.
 """
 
-import contextlib
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 
@@ -15,6 +14,7 @@ from node.mailbox import Mailbox, canonical
 from node.mesh import Decision
 from protocol.admission import Admission, Admitted, everybody
 from protocol.contribution import Contribution
+from protocol.envelope import open_part
 from protocol.errors import Ignored, Reason, Rejected
 from protocol.evidence import is_evidence
 from protocol.identity import PeerId
@@ -70,6 +70,7 @@ class Gate:
         self._tell = tell
         self._open_round = open_round
         self._unwritten: deque[tuple[int, bytes]] = deque()
+        self._convicted: deque[tuple[PeerId, int, bytes]] = deque(maxlen=UNWRITTEN_MAX)
         self.refused: Counter[Reason] = Counter()
         self.delivered = 0
         self.admitted = 0
@@ -114,19 +115,16 @@ class Gate:
             IdentityFault: Its key has signed two answers to one prompt, so nobody listens to it.
             DiskFault: The disk refuses.
         """
+        if contributions[0].author in self._outcasts:
+            raise IdentityFault(
+                "This node's key has signed two answers to one prompt, which its swarm takes for "
+                "fraud: nobody takes anything of its in this swarm any more.",
+                fix="Perhaps its data directory was copied and two nodes ran. Move identity.key "
+                "away; the node makes itself another.",
+            )
         self._ledger.record_own(contributions[0].round_index, raws)
         for raw in raws:
-            try:
-                self._hold(self._admission.admit(raw, round_index=self._open_round))
-            except Ignored as refused:
-                if refused.reason is not Reason.OUTCAST:
-                    raise
-                raise IdentityFault(
-                    "This node's key has signed two answers to one prompt, which its swarm takes "
-                    "for fraud: nobody takes anything of its in this swarm any more.",
-                    fix="Perhaps its data directory was copied and two nodes ran. Move "
-                    "identity.key away; the node makes itself another.",
-                ) from refused
+            self._take_up(raw)
 
     def proofs(self) -> tuple[bytes, ...]:
         """Return evidence that is to be told to the swarm, each once."""
@@ -138,25 +136,30 @@ class Gate:
         """Take up again what the ledger kept of a round; return this node's own messages."""
         kept = self._ledger.envelopes(round_index)
         for envelope in kept:
-            with contextlib.suppress(Ignored):  # held since it arrived, a round early
-                self._hold(self._admission.admit(envelope.raw, round_index=self._open_round))
+            self._take_up(envelope.raw)
         return tuple(envelope.raw for envelope in kept if envelope.own)
 
     def recorded(self, round_index: int) -> tuple[Contribution, ...]:
-        """Return what the ledger kept of a closed round, in the canonical order.
+        """Return what a closed round was frozen with, in the canonical order.
 
-        A fresh admission reads it, since the running one has let these bytes in already.
+        Whatever else is recorded of it (what came late, found no room, or was signed by who was
+        cast out or banned since) is no part of it. Each contribution is read by an admission of
+        its own: what was let in once is not asked about again.
         """
+        frozen = self._ledger.frozen(round_index)
+        parts: dict[tuple[PeerId, bytes], list[bytes]] = {}
+        for envelope in self._ledger.envelopes(round_index):
+            part = open_part(envelope.raw, self._parameters)
+            if frozen is None or part.digest in frozen:
+                parts.setdefault((part.author, part.digest), []).append(envelope.raw)
+        read = (self._read(raws, round_index) for raws in parts.values())
+        return canonical(one for one in read if one is not None)
+
+    def _read(self, raws: Sequence[bytes], round_index: int) -> Contribution | None:
+        """Put one contribution's messages together; None where some of them are missing."""
         admission = Admission(self._parameters, self._schedule)
-        read = [
-            admission.admit(envelope.raw, round_index=round_index).contribution
-            for envelope in self._ledger.envelopes(round_index)
-        ]
-        return canonical(
-            one
-            for one in read
-            if one is not None and round_index < self._outcasts.get(one.author, round_index + 1)
-        )
+        read = [admission.admit(raw, round_index=round_index).contribution for raw in raws]
+        return next((one for one in read if one is not None), None)
 
     def close_round(self, round_index: int) -> tuple[Contribution, ...]:
         """Freeze a round; return its contributions in the canonical order.
@@ -170,8 +173,11 @@ class Gate:
         while self._unwritten:
             self._ledger.record(*self._unwritten[0])
             self._unwritten.popleft()
-        self._ledger.close_round(round_index)
+        while self._convicted:
+            self._ledger.record_outcast(*self._convicted[0])
+            self._convicted.popleft()
         contributions = self._mailbox.take(round_index)
+        self._ledger.close_round(round_index, [one.digest() for one in contributions])
         self.open(round_index + 1)
         return contributions
 
@@ -190,10 +196,33 @@ class Gate:
         if author in self._outcasts:
             return
         self._outcasts[author] = self._open_round
-        self._mailbox.drop(author)
+        self._forget(author)
         self._tell("author_cast_out", {"author": str(author), "round": self._open_round})
-        with contextlib.suppress(DiskFault):  # the proof will come again, from others too
+        try:
             self._ledger.record_outcast(author, self._open_round, proof)
+        except DiskFault:
+            self._convicted.append((author, self._open_round, proof))
+
+    def heed(self, is_welcome: Callable[[PeerId], bool]) -> None:
+        """Take out what waits of authors that the operator listens to no more."""
+        for author in self._mailbox.all_authors():
+            if not is_welcome(author):
+                self._forget(author)
+
+    def _forget(self, author: PeerId) -> None:
+        """Hold nothing of an author's, and wait for nothing."""
+        self._mailbox.drop(author)
+        self._pace.forget(author)
+        self._mailbox.wake()
+
+    def _take_up(self, raw: bytes) -> None:
+        """Hold what is recorded already, unless it is held."""
+        try:
+            self._hold(self._admission.admit(raw, round_index=self._open_round))
+        except Ignored as refused:
+            if refused.evidence is not None and refused.author is not None:
+                self._cast_out(refused.author, refused.evidence)
+                self._proofs.append(refused.evidence)
 
     def _keep(self, admitted: Admitted, data: bytes) -> None:
         if admitted.late or self._record(admitted.round_index, data):

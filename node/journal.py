@@ -68,11 +68,11 @@ class Journal:
 
     def _append(self, line: bytes) -> bool:
         """Put a whole line at the end, or leave the file as it was."""
-        before = os.fstat(self._file).st_size
         try:
+            before = os.fstat(self._file).st_size
             written = os.write(self._file, line)
+            if written < len(line):
+                os.ftruncate(self._file, before)
         except OSError:
             return False
-        if written < len(line):
-            os.ftruncate(self._file, before)
         return written == len(line)

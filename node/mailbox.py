@@ -62,6 +62,10 @@ class Mailbox:
             for slot in [slot for slot in kept if slot[1] == author]:
                 del kept[slot]
 
+    def all_authors(self) -> frozenset[PeerId]:
+        """Who has anything waiting at all."""
+        return frozenset(author for kept in self._rounds.values() for _, author in kept)
+
     def authors(self, round_index: int) -> frozenset[PeerId]:
         """Who has at least one contribution waiting in a round."""
         return frozenset(author for _, author in self._rounds.get(round_index, {}))

@@ -111,6 +111,7 @@ def open_desk(
         contributions_per_author=parameters.prompts_per_author,
         round_s_max=settings.round_s_max,
         authors_min=settings.authors_min,
+        round_index=open_round,
     )
     mailbox = Mailbox(slots_max=AUTHORS_HELD_MAX * parameters.prompts_per_author)
     gate = Gate(

@@ -21,7 +21,8 @@ from protocol.identity import PeerId
 
 def main() -> None:
     """Answer requests until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the daemon's to handle
+    for told_all in (signal.SIGINT, signal.SIGTERM):  # a terminal's or a supervisor's word to a
+        signal.signal(told_all, signal.SIG_IGN)  # whole group is the daemon's to handle
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:

@@ -82,10 +82,17 @@ class Pace:
         authors_min: Authors, this node included, without whose contributions a round does not
             end before its deadline, so that a swarm started together stays together. A
             deadline or a jump lowers it to what was there.
+        round_index: The round that will begin first: what comes for it counts before it does.
     """
 
     def __init__(
-        self, me: PeerId, *, contributions_per_author: int, round_s_max: float, authors_min: int = 1
+        self,
+        me: PeerId,
+        *,
+        contributions_per_author: int,
+        round_s_max: float,
+        authors_min: int = 1,
+        round_index: int = 0,
     ) -> None:
         if contributions_per_author < 1 or round_s_max <= 0 or authors_min < 1:
             raise ValueError(
@@ -101,7 +108,7 @@ class Pace:
         self._has_begun = False
         self._began_s = 0.0
         self._verdict: Over | Jump | None = None
-        self.round_index = 0
+        self.round_index = round_index
 
     def begin(self, round_index: int, now: float) -> None:
         """Start a round: the next one, the target of a jump, or the first of this process.
@@ -141,6 +148,10 @@ class Pace:
         member.last_round = max(member.last_round, round_index)
         if round_index >= self.round_index and member.strikes <= PARDONS:
             member.given_up = False
+
+    def forget(self, author: PeerId) -> None:
+        """Wait no more for an author of whom nothing is taken any more."""
+        self._members.pop(author, None)
 
     def contributed(self, author: PeerId, round_index: int) -> None:
         """Count one more whole contribution that is held; each must be told once."""

@@ -10,17 +10,26 @@ from node.verdict import Outcome
 
 rollouts_app = typer.Typer(no_args_is_help=True, help="What was sampled, earned and trained on.")
 
+NUMBER_MAX = 2**53 - 1
+"""Largest number that a ledger is asked about."""
+
 AuthorOption = Annotated[
     str | None, typer.Option("--author", help="Of this peer id, or of the one that ends so.")
 ]
-RoundOption = Annotated[int | None, typer.Option("--round", help="Of this round only.")]
-PromptOption = Annotated[int | None, typer.Option("--prompt", help="Of this prompt only.")]
+RoundOption = Annotated[
+    int | None, typer.Option("--round", help="Of this round only.", min=0, max=NUMBER_MAX)
+]
+PromptOption = Annotated[
+    int | None, typer.Option("--prompt", help="Of this prompt only.", min=0, max=NUMBER_MAX)
+]
 OutcomeOption = Annotated[
     list[Outcome] | None, typer.Option("--outcome", help="With this outcome; may be repeated.")
 ]
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Decided for this reason only.")]
 StageOption = Annotated[str | None, typer.Option("--stage", help="Decided by this stage only.")]
-CountOption = Annotated[int, typer.Option("--count", help="At most so many.", min=1)]
+CountOption = Annotated[
+    int, typer.Option("--count", help="At most so many.", min=1, max=NUMBER_MAX)
+]
 IdOption = Annotated[
     str | None,
     typer.Option("--contribution", metavar="ID", help="Of the contribution that begins so."),

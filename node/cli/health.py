@@ -1,5 +1,6 @@
 """`drl-node health`: whether a node does what it is there for, for whoever supervises it."""
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -55,7 +56,12 @@ def last_lines(path: Path) -> "Lines":
         tail = file.read()
     lines = tail.splitlines(keepends=True)
     whole = lines if size <= TAIL_BYTES else lines[1:]  # the first is cut
-    return [json.loads(line) for line in whole if line.endswith(b"\n")]
+    read = []
+    for line in whole:
+        # One that cannot be read says nothing of the node's health, and neither does one's half.
+        with contextlib.suppress(ValueError):
+            read.append(json.loads(line))
+    return read
 
 
 def told(lines: "Lines") -> str:

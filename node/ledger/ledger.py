@@ -7,6 +7,7 @@ whoever asks. A file that is opened to be read is read while a node writes it.
 """
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -99,7 +100,8 @@ class Ledger:
             )
         return DataDirFault(
             f"The ledger {self._path} is damaged: {error}.",
-            fix="Move it away: the node goes on from its last checkpoint without it.",
+            fix="Move it away, and identity.key with it: what that key has signed is no longer "
+            "known, and to sign anything else for the same round would be taken for fraud.",
         )
 
     def record_own(self, round_index: int, raws: Iterable[bytes]) -> None:
@@ -226,11 +228,26 @@ class Ledger:
         )
         return tuple(Envelope(raw, bool(own)) for raw, own in found)
 
-    def close_round(self, round_index: int) -> None:
-        """Freeze what a round is trained on, flushed to the disk itself."""
+    def close_round(self, round_index: int, digests: Iterable[bytes] | None = None) -> None:
+        """Freeze what a round is trained on, flushed to the disk itself.
+
+        Args:
+            round_index: Which; closed once, and later calls change nothing.
+            digests: Of the contributions; None for all that are recorded by now.
+        """
+        named = None if digests is None else json.dumps([one.hex() for one in digests])
         self._file.execute("PRAGMA synchronous=FULL")
         with self._transaction() as file:
-            file.execute("INSERT OR IGNORE INTO closed VALUES (?)", (round_index,))
+            file.execute("INSERT OR IGNORE INTO closed VALUES (?, ?)", (round_index, named))
+
+    def frozen(self, round_index: int) -> frozenset[bytes] | None:
+        """Return the digests that a closed round was frozen with; None for all of it."""
+        row = self._file.execute(
+            "SELECT digests FROM closed WHERE round = ?", (round_index,)
+        ).fetchone()
+        if row is None or row[0] is None:
+            return None
+        return frozenset(bytes.fromhex(one) for one in json.loads(row[0]))
 
     def closed_rounds(self, since: int = 0) -> tuple[int, ...]:
         """Rounds from one on that were frozen and not yet forgotten, oldest first."""

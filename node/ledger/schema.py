@@ -21,7 +21,12 @@ CREATE TABLE envelopes (
 )
 """
 
-CLOSED = "CREATE TABLE closed (round INTEGER PRIMARY KEY)"
+CLOSED = """
+CREATE TABLE closed (
+    round INTEGER PRIMARY KEY,
+    digests TEXT  -- JSON: the contributions it was frozen with; NULL for all that is recorded
+)
+"""
 
 NOTES = "CREATE TABLE notes (name TEXT PRIMARY KEY, text TEXT NOT NULL)"
 
@@ -91,6 +96,7 @@ def migrate(file: sqlite3.Connection, version: int) -> None:
 
 def _from_1(file: sqlite3.Connection) -> None:
     """Keep the envelopes under short names, and the findings without the texts they lacked."""
+    file.execute("ALTER TABLE closed ADD COLUMN digests TEXT")
     file.execute("ALTER TABLE envelopes RENAME TO envelopes_1")
     for table in (ENVELOPES, NOTES, CONTRIBUTIONS, COMPLETIONS, OUTCASTS):
         file.execute(table)

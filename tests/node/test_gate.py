@@ -16,7 +16,7 @@ from protocol.contribution import Contribution
 from protocol.envelope import seal
 from protocol.errors import Ignored
 from protocol.evidence import is_evidence
-from protocol.identity import Keypair
+from protocol.identity import Keypair, PeerId
 from protocol.pace import Jump, Pace
 from protocol.parameters import Parameters
 from protocol.schedule import Schedule
@@ -167,6 +167,9 @@ def fill(ledger: Ledger) -> None:
     with contextlib.suppress(DiskFault):
         for number in range(1000):
             ledger.record(0, b"takes what room is left" + number.to_bytes(2, "big"))
+    with contextlib.suppress(DiskFault):
+        for number in range(1000):
+            ledger.record_outcast(PeerId(number.to_bytes(32, "big")), 0, b"takes the rest")
 
 
 def make_room(ledger: Ledger) -> None:
@@ -288,3 +291,108 @@ def test_whom_the_operator_does_not_welcome_is_not_taken_and_its_forwarder_not_b
     assert decisions == [Decision.IGNORE, Decision.ACCEPT]
     assert gate.counts() == {"banned": 1}
     assert [one.author for one in gate.close_round(5)] == [keys[2].peer_id]
+
+
+def again(gate: Gate) -> Gate:
+    """The gate of the same node after a restart."""
+    return Gate(
+        parameters=gate._parameters,
+        schedule=gate._schedule,
+        pace=gate._pace,
+        mailbox=Mailbox(slots_max=100),
+        ledger=gate._ledger,
+        tell=lambda _name, _fields: None,
+        open_round=gate.open_round,
+    )
+
+
+def test_who_contradicts_after_a_restart_what_it_said_before_is_out(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    first, second = two_faced(sealed, keys[1])
+    gate.validate(first, keys[2].peer_id)
+    restarted = again(gate)
+    restarted.recall(5)
+
+    assert restarted.validate(second, keys[2].peer_id) is Decision.IGNORE
+    assert restarted.close_round(5) == restarted.recorded(5) == ()
+
+
+def test_two_answers_in_a_ledger_can_be_recalled_and_read(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    """As a node left them that took the second one before it recalled the first."""
+    for raw in two_faced(sealed, keys[1]):
+        gate._ledger.record(5, raw)
+    gate.recall(5)
+
+    assert gate.close_round(5) == gate.recorded(5) == ()
+
+
+def test_a_closed_round_is_what_it_was_closed_with_whatever_is_recorded_later(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    gate.validate(sealed(keys[1], 5), keys[0].peer_id)
+    closed = gate.close_round(5)
+    gate._ledger.record(5, sealed(keys[2], 5))
+
+    assert gate.recorded(5) == closed
+    assert len(closed) == 1
+
+
+def test_what_found_no_room_is_no_part_of_its_round(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    gate._mailbox = Mailbox(slots_max=1)
+    for key in keys[1:4]:
+        gate.validate(sealed(key, 5), keys[0].peer_id)
+    closed = gate.close_round(5)
+
+    assert len(closed) == 1
+    assert gate.recorded(5) == closed
+
+
+def test_a_conviction_that_the_disk_refuses_is_written_before_the_round_is_closed(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    first, second = two_faced(sealed, keys[1])
+    gate.validate(first, keys[2].peer_id)
+    fill(gate._ledger)
+    gate.validate(second, keys[2].peer_id)
+    written = gate._ledger.outcasts()
+    make_room(gate._ledger)
+    gate.close_round(5)
+
+    assert keys[1].peer_id not in written
+    assert gate._ledger.outcasts()[keys[1].peer_id] == 5
+
+
+def test_what_waits_of_an_author_goes_when_the_operator_bans_it(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    for key in keys[1:3]:
+        gate.validate(sealed(key, 5), keys[0].peer_id)
+    gate.heed(lambda author: author != keys[1].peer_id)
+
+    assert [one.author for one in gate.close_round(5)] == [keys[2].peer_id]
+    assert [one.author for one in gate.recorded(5)] == [keys[2].peer_id]
+
+
+def test_an_author_that_is_out_is_not_waited_for(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    for raw in two_faced(sealed, keys[1]):
+        gate.validate(raw, keys[2].peer_id)
+
+    assert keys[1].peer_id not in gate._pace.waiting_for()
+
+
+def test_own_bytes_that_a_peer_brings_back_first_are_held_all_the_same(
+    gate: Gate, sealed: Sealed, keys: list[Keypair], contribute: Callable[..., Contribution]
+) -> None:
+    """As after a lost ledger, when the swarm still knows what this node said."""
+    raw = sealed(keys[0], 5)
+    gate.validate(raw, keys[2].peer_id)
+    gate.admit_own([contribute(keys[0], 5)], [raw])
+
+    assert [one.author for one in gate.close_round(5)] == [keys[0].peer_id]

@@ -63,7 +63,14 @@ def test_nothing_of_forgotten_rounds_stays_in_any_table(
         table: ledger._file.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608 - its own names
         for table in tables
     }
-    assert rows == {"envelopes": 1, "closed": 1, "contributions": 1, "completions": 2, "notes": 1}
+    assert rows == {
+        "envelopes": 1,
+        "closed": 1,
+        "contributions": 1,
+        "completions": 2,
+        "notes": 1,
+        "outcasts": 0,
+    }
 
 
 def test_what_was_noted_last_holds(ledger: Ledger) -> None:
