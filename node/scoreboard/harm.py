@@ -114,7 +114,7 @@ def complaint_of(
     honest: Sequence[dict[str, Any]], arrived: float, payload: Payload | None
 ) -> str | None:
     """Say what the attack achieved, or return None where the honest nodes stayed clean."""
-    if not all(node["before"] and node["after"] for node in honest):
+    if not all(node["before"] and node["after"] and node["rounds"] for node in honest):
         return "no verdict: an honest node was not measured at its start and its end"
     if payload is not None:
         poisoned = (
