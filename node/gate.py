@@ -101,7 +101,7 @@ class Gate:
             if refused.evidence is not None and refused.author is not None:
                 self._cast_out(refused.author, refused.evidence)
                 self._proofs.append(refused.evidence)
-            if refused.author is not None and refused.round_index is not None:  # proven
+            elif refused.author is not None and refused.round_index is not None:  # proven
                 self._pace.heard(refused.author, refused.round_index)
                 self._mailbox.wake()
             return Decision.IGNORE
