@@ -43,7 +43,8 @@ def test_a_running_node_is_asked_and_what_it_kept_is_judged_again(
     again = node.await_event("node_started", count=2)
 
     assert (meanwhile.returncode, accepted.returncode) == (0, 0), meanwhile.stderr
-    assert ROUNDS_KEPT <= len(kept) <= ROUNDS_KEPT + 2
+    # What follows the oldest of three checkpoints, two rounds apart, is kept in any case.
+    assert ROUNDS_KEPT <= len(kept) <= 3 * 2 + 2
     assert {line["outcome"] for line in lines} == {"accept"}
     assert all(line["trained"] and line["text"] for line in lines)
     assert len(accepted.stdout.splitlines()) == 3
