@@ -151,6 +151,13 @@ class HardenedGossipSub(GossipSub):
         """Send control entries without the signed peer record that costs its reader a check."""
         self.send_rpc(to_peer, rpc_pb2.RPC(control=control_msg), priority=True)
 
+    def _perform_opportunistic_grafting(self, topic: str, peers_to_graft: Any) -> int:  # noqa: ARG002 - the library's signature
+        """Graft nobody; the library goes past degree_high here, and who comes in is the crowd.
+
+        Every score is 0 but those of floods: no stranger is ever better than a neighbour.
+        """
+        return 0
+
     def _handle_topic_heartbeat(
         self,
         topic: str,

@@ -69,6 +69,7 @@ OVERRIDES: dict[str, tuple[type[Any], type[Any], set[str]]] = {
             "send_recent_messages",
             "flush_pending_messages",
             "emit_control_message",
+            "_perform_opportunistic_grafting",
             "_handle_topic_heartbeat",
         },
     ),
