@@ -78,11 +78,6 @@ class Reason(StrEnum):
         Outcome.REFUSE,
         "Its author hands in one text twice that chance does not write twice.",
     )
-    COPY_OF_PEER = (
-        "copy_of_peer",
-        Outcome.REFUSE,
-        "Another peer handed in the same improbable text before.",
-    )
     COPY_OF_PAST = (
         "copy_of_past",
         Outcome.REFUSE,

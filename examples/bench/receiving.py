@@ -16,6 +16,7 @@ from node.policy import CausalPolicy
 from node.rollout import Group, Rollout
 from node.trainer import Trainer
 from node.verification import (
+    Copies,
     EquationAudit,
     Form,
     FormSettings,
@@ -26,6 +27,7 @@ from node.verification import (
     Stage,
     Submission,
     Taught,
+    explained_by_likelihood,
     what_teaches,
 )
 from node.verification.defences import Defence, Ground, pipeline_of
@@ -199,7 +201,8 @@ def _auditing(
     shop: Workshop, name: str, readings: Readings, judge: Stage | None = None
 ) -> Receiver:
     """Return what the default asks of strangers."""
-    audits = [form_of(shop), EquationAudit(), Length(), Surprisal(readings)]
+    copies = Copies(explains=explained_by_likelihood(readings.logprob))
+    audits = [form_of(shop), copies, EquationAudit(), Length(), Surprisal(readings)]
     return _receiver(shop, name, readings, [*audits, *([judge] if judge else [])])
 
 

@@ -1,10 +1,13 @@
-"""Texts that were handed in twice: by one author, by two, or again in a later round.
+"""Texts that were handed in twice: by one author, or by anybody again in a later round.
 
 Honest sampling repeats itself: of a policy that is sure of its answer, most completions of a
 prompt are equal to the letter. So equality accuses nobody. A copy counts only where chance
 does not explain it, and what chance explains is for somebody with a model to say: if an honest
 policy writes a text with probability p, then refusing repetitions of texts with p below a
 bound refuses an honest one with less than that bound, for each other text it is compared with.
+
+Equal texts of two authors in one round accuse neither. Which came first differs from node to
+node, and whoever could choose it could make nodes with equal weights train on different sets.
 """
 
 import hashlib
@@ -78,24 +81,25 @@ class Copies:
 
         To judge a round once more gives the same verdicts.
         """
-        equal: dict[tuple[tuple[int, int], str], list[Submission]] = {}
-        for item in (*own, *items):
-            equal.setdefault((item.group, item.text), []).append(item)
+        firsts: dict[tuple[tuple[int, int, str], str], int] = {}
+        for item in items:
+            key = (item.contribution, item.text)
+            firsts[key] = min(item.index, firsts.get(key, item.index))
         siblings: dict[tuple[int, int, str], list[_Cut]] = {}
         for item in items if self._near is not None else ():
             cut = _Cut(item.index, shingles(item.text))
             siblings.setdefault(item.contribution, []).append(cut)
         verdicts = [
-            self._verdict(item, equal[item.group, item.text], siblings.get(item.contribution, ()))
+            self._verdict(
+                item, firsts[item.contribution, item.text], siblings.get(item.contribution, ())
+            )
             for item in items
         ]
         self._remember((*own, *items))
         return verdicts
 
-    def _verdict(
-        self, item: Submission, equal: Sequence[Submission], siblings: Sequence["_Cut"]
-    ) -> Verdict:
-        reason, detail = self._copy(item, equal)
+    def _verdict(self, item: Submission, first: int, siblings: Sequence["_Cut"]) -> Verdict:
+        reason, detail = self._copy(item, first)
         value = None
         if reason is None and self._near is not None:
             reason, detail, value = self._near_copy(item, siblings)
@@ -110,18 +114,13 @@ class Copies:
             stage=self.name, reason=reason, value=value, threshold=self._near, detail=detail
         )
 
-    def _copy(self, item: Submission, equal: Sequence[Submission]) -> tuple[Reason | None, str]:
-        for other in equal:
-            if other.author == item.author and other.index < item.index:
-                return Reason.COPY_OF_OWN, f"as number {other.index}"
-        for other in equal:
-            # Where the order is unclear the original could be blamed, so nobody is.
-            if other.author != item.author and _came_before(other, item):
-                return Reason.COPY_OF_PEER, f"as {other.author}, number {other.index}"
+    def _copy(self, item: Submission, first: int) -> tuple[Reason | None, str]:
+        if first < item.index:
+            return Reason.COPY_OF_OWN, f"as number {first}"
         past = self._past.get(item.prompt_index)
-        first = past.get(_digest(item.text)) if past else None
-        if first is not None and first < item.round_index:
-            return Reason.COPY_OF_PAST, f"as in round {first}"
+        then = past.get(_digest(item.text)) if past else None
+        if then is not None and then < item.round_index:
+            return Reason.COPY_OF_PAST, f"as in round {then}"
         return None, ""
 
     def _near_copy(
@@ -152,10 +151,6 @@ class _Cut(NamedTuple):
 
     place: int
     runs: frozenset[tuple[str, ...]]
-
-
-def _came_before(one: Submission, other: Submission) -> bool:
-    return one.arrival is not None and other.arrival is not None and one.arrival < other.arrival
 
 
 def _digest(text: str) -> bytes:

@@ -11,6 +11,7 @@ from typing import Self
 from node.verdict import Reason, Verdict
 from node.verification.accumulation import Accumulation
 from node.verification.audit import EquationAudit
+from node.verification.copies import Copies, explained_by_likelihood
 from node.verification.form import Form, FormSettings
 from node.verification.kinship import Kin, Kinship
 from node.verification.length import Length, OwnLengths, no_lengths
@@ -49,7 +50,7 @@ class Defence(StrEnum):
 
     DEFAULT = (
         "default",
-        "replay for authors with known weights; equations, length and surprisal for others",
+        "replay for authors with known weights; copies, equations, length and surprisal for others",
     )
     PAPER = "paper", "the paper's check of log-probabilities, as published: reward 0"
     NONE = "none", "nothing: whatever is admitted is trained on"
@@ -131,9 +132,11 @@ def _stages_of(defence: Defence, ground: Ground) -> tuple[list[Stage], dict[str,
             return [TopK(readings, k=PAPER_K)], {TopK.name: Action.ZERO}
         case Defence.DEFAULT:
             form = Form(ground.form, decode=ground.decode)
-            audits: list[Stage] = [EquationAudit(), Length(own_lengths=ground.own_lengths)]
+            copies = Copies(explains=explained_by_likelihood(readings.logprob))
+            length = Length(own_lengths=ground.own_lengths)
+            audits: list[Stage] = [copies, EquationAudit(), length]
             last = [] if ground.judge is None else [ground.judge]
-            actions = {audit.name: Action.VETO for audit in (*audits, *last)}
+            actions = {vetoing.name: Action.VETO for vetoing in (length, *last)}
             actions[EquationAudit.name] = Action.WITHHOLD
             if ground.form.encoding is Encoding.TEXT:  # whose tokens are not its author's
                 every = Surprisal(readings, SurprisalSettings(asks_kin=True))

@@ -23,7 +23,6 @@ class Submission:
         tokens: Its token ids, with the closing EOS; in a text swarm by this node's tokenizer.
         ended: Whether its author closed it, rather than was cut at the token limit.
         reward: This node's own reward.
-        arrival: Its place in the order in which contributions came in here; None if unknown.
         prompt_tokens: The prompt's token ids; () where no stage of the node needs them.
         policy_digest: 32 bytes, the weights that its author says it sampled from; b"" if unsaid.
     """
@@ -37,7 +36,6 @@ class Submission:
     tokens: tuple[int, ...]
     ended: bool
     reward: float
-    arrival: int | None = None
     prompt_tokens: tuple[int, ...] = ()
     policy_digest: bytes = b""
 

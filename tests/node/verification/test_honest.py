@@ -78,7 +78,6 @@ def honest(policy: CausalPolicy) -> list[Submission]:
                 tokens=sampled.tokens,
                 ended=sampled.ended,
                 reward=reward(score, "graded"),
-                arrival=author,
             )
         )
     return submissions
@@ -111,7 +110,7 @@ def test_honest_sampling_repeats_itself_a_lot(honest: Sequence[Submission]) -> N
 
     refused = sum(verdict.refuses for verdict in judged)
 
-    assert refused > 0.1 * len(honest)
+    assert refused > 0.05 * len(honest)
 
 
 def test_likelihood_explains_every_honest_repetition(

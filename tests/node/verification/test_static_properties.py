@@ -43,7 +43,6 @@ def rounds(draw: st.DrawFn) -> list[Submission]:
             tokens=(1,) * draw(st.integers(1, 40)),
             ended=True,
             reward=draw(st.sampled_from([0.0, 0.5, 2.5])),
-            arrival=draw(st.sampled_from([None, 1, 2, 3])),
         )
         for author, prompt, index in draw(st.lists(places, unique=True, max_size=16))
     ]
