@@ -85,7 +85,8 @@ class Engine:
         if found.path is not None:
             snapshot = checkpoint.load(found.path)
             self._trainer.restore(snapshot)
-            self._standings.restore(snapshot.state.get("standings", []))
+            self._standings.restore(snapshot.state["standings"])
+            self._verifier.restore(snapshot.state["verifier"], snapshot.kept)
             next_round = snapshot.round_index
         return Opened(
             parameters=self.parameters,
@@ -222,9 +223,10 @@ class Engine:
         Raises:
             DiskFault: The disk refuses; the last checkpoint stays as it was.
         """
+        state = {"standings": self._standings.plain(), "verifier": self._verifier.plain()}
         checkpoint.save(
             self._checkpoints,
-            self._trainer.snapshot(next_round, {"standings": self._standings.plain()}),
+            self._trainer.snapshot(next_round, state, self._verifier.kept()),
             keep_last=self._settings.checkpoint.keep_last,
         )
 

@@ -1,6 +1,6 @@
 """Snapshots as directories that appear whole or not at all; knows no meaning of their content.
 
-    <root>/round-00000012/          model.safetensors, optimizer.safetensors, state.json
+    <root>/round-00000012/          model, optimizer, kept (.safetensors) and state.json
     <root>/round-00000012/MANIFEST.json      size and SHA-256 of each of them
     <root>/.tmp-*, <root>/.old-*    what a crash in the midst of a save leaves; see `prepare`
 

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,14 @@ from torch import Tensor
 from node.checkpoint.tensors import read_tensors, tensor_chunks
 from node.faults import CheckpointFault
 
-FORMAT = 1
+FORMAT = 2
 """Raised when an older release could not read what a newer one wrote."""
 
 MODEL = "model.safetensors"
 OPTIMIZER = "optimizer.safetensors"
+KEPT = "kept.safetensors"
 STATE = "state.json"
-FILES = (MODEL, OPTIMIZER, STATE)
+FILES = (MODEL, OPTIMIZER, KEPT, STATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,7 @@ class Snapshot:
         optimizer: The optimiser's tensors by name.
         torch_rng: State of torch's CPU generator, (n,) uint8.
         state: Whatever else the caller wants back: JSON values only.
+        kept: Further tensors that the caller wants back, by name.
     """
 
     round_index: int
@@ -40,18 +42,20 @@ class Snapshot:
     optimizer: Mapping[str, Tensor]
     torch_rng: Tensor
     state: Mapping[str, Any]
+    kept: Mapping[str, Tensor] = field(default_factory=dict)
 
     def files(self) -> dict[str, Iterator[bytes | memoryview]]:
         """Return the contents of each file, in pieces; nothing is copied whole."""
         return {
             MODEL: tensor_chunks(self.model),
             OPTIMIZER: tensor_chunks(self.optimizer),
+            KEPT: tensor_chunks(self.kept),
             STATE: iter((self._state_json(),)),
         }
 
     def size_bytes(self) -> int:
         """About how large the files will be; headers are taken to be small."""
-        tensors = (*self.model.values(), *self.optimizer.values())
+        tensors = (*self.model.values(), *self.optimizer.values(), *self.kept.values())
         return sum(tensor.nbytes for tensor in tensors) + len(self._state_json())
 
     def _state_json(self) -> bytes:
@@ -84,6 +88,7 @@ def read_snapshot(directory: Path) -> Snapshot:
             round_index=int(content["round_index"]),
             model=read_tensors(directory / MODEL),
             optimizer=read_tensors(directory / OPTIMIZER),
+            kept=read_tensors(directory / KEPT),
             torch_rng=torch.tensor(list(rng), dtype=torch.uint8),
             state=dict(content["state"]),
         )

@@ -166,12 +166,18 @@ class Trainer:
         material = self._material(lesson.examples, steps)
         return report_of(lesson, [self._update(material, portion) for portion in steps])
 
-    def snapshot(self, round_index: int, state: Mapping[str, Any] | None = None) -> Snapshot:
+    def snapshot(
+        self,
+        round_index: int,
+        state: Mapping[str, Any] | None = None,
+        kept: Mapping[str, Tensor] | None = None,
+    ) -> Snapshot:
         """Return all that `restore` needs; the tensors are the live ones, not copies.
 
         Args:
             round_index: The round to do next.
             state: JSON values that the caller wants back; "trainer" is taken.
+            kept: Tensors that the caller wants back.
         """
         if state and "trainer" in state:
             raise ValueError("\"trainer\" is the trainer's own key in a snapshot's state")
@@ -187,6 +193,7 @@ class Trainer:
             optimizer=moments_by_name(self._optimizer, self._parameters),
             torch_rng=torch.get_rng_state(),
             state={**(state or {}), "trainer": own},
+            kept=kept or {},
         )
 
     def restore(self, snapshot: Snapshot) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from node.verdict import Reason, Verdict
 from node.verification.kinship import Kinship
@@ -121,6 +122,17 @@ class Accumulation:
             unreadable(self.name, reading.evidence) or self._verdict(item.author)
             for item, reading in zip(items, readings, strict=True)
         ]
+
+    def plain(self) -> list[list[object]]:
+        """Return all sums as values that JSON can carry, those heard of longest ago first."""
+        return [
+            [author, one.round_index, one.excess, one.variance, one.completions]
+            for author, one in self._sums.items()
+        ]
+
+    def restore(self, plain: Sequence[Sequence[Any]]) -> None:
+        """Take up the sums that `plain` gave."""
+        self._sums = OrderedDict((str(author), _Sum(*held)) for author, *held in plain)
 
     def _add(self, item: Submission, reading: Reading) -> None:
         if reading.evidence.unread is not None:

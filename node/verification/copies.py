@@ -10,11 +10,12 @@ Equal texts of two authors in one round accuse neither. Which came first differs
 node, and whoever could choose it could make nodes with equal weights train on different sets.
 """
 
+import base64
 import hashlib
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from node.verdict import Reason, Verdict
 from node.verification.shingles import likeness, shingles
@@ -24,7 +25,9 @@ PROMPTS_MAX = 4096
 """Prompts whose past texts are remembered; the longest unasked is forgotten first."""
 TEXTS_MAX = 64
 """Texts remembered of one prompt: several rounds of a group. With as many prompts as are
-remembered, about 30 MB."""
+remembered, about 30 MB, and 8 MB of a checkpoint."""
+DIGEST_BYTES = 16
+"""Of a text that is remembered; who makes two texts of one digest has only copied himself."""
 
 Explains = Callable[[Submission], bool | None]
 """Whether chance may write this text twice; None if that cannot be told."""
@@ -98,6 +101,24 @@ class Copies:
         self._remember((*own, *items))
         return verdicts
 
+    def plain(self) -> list[list[object]]:
+        """Return what is remembered as values that JSON can carry, the longest unasked first."""
+        return [
+            [
+                prompt_index,
+                list(texts.values()),
+                base64.b64encode(b"".join(texts)).decode("ascii"),
+            ]
+            for prompt_index, texts in self._past.items()
+        ]
+
+    def restore(self, plain: Sequence[Sequence[Any]]) -> None:
+        """Take up what `plain` gave."""
+        self._past = OrderedDict(
+            (prompt_index, OrderedDict(zip(_split(base64.b64decode(joined)), rounds, strict=True)))
+            for prompt_index, rounds, joined in plain
+        )
+
     def _verdict(self, item: Submission, first: int, siblings: Sequence["_Cut"]) -> Verdict:
         reason, detail = self._copy(item, first)
         value = None
@@ -154,4 +175,9 @@ class _Cut(NamedTuple):
 
 
 def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=20).digest()
+    encoded = text.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(encoded, digest_size=DIGEST_BYTES).digest()
+
+
+def _split(joined: bytes) -> list[bytes]:
+    return [joined[at : at + DIGEST_BYTES] for at in range(0, len(joined), DIGEST_BYTES)]

@@ -15,7 +15,7 @@ from node.verification.copies import Copies, explained_by_likelihood
 from node.verification.form import Form, FormSettings
 from node.verification.kinship import Kin, Kinship
 from node.verification.length import Length, OwnLengths, no_lengths
-from node.verification.pipeline import Pipeline, Stage
+from node.verification.pipeline import Pipeline, Remembers, Stage
 from node.verification.readings import Readings
 from node.verification.refusals import Action, RefusalSettings
 from node.verification.replay import Replay, ReplaySettings
@@ -100,6 +100,15 @@ class Strangers:
         given = dict(zip(strangers, self._stage.judge(strangers, own=[*own, *others]), strict=True))
         unasked = Verdict(stage=self.name, reason=Reason.NOT_ASKED)
         return [given.get(item, unasked) for item in items]
+
+    def plain(self) -> object:
+        """Return what the stage remembers; None of one that does not."""
+        return self._stage.plain() if isinstance(self._stage, Remembers) else None
+
+    def restore(self, plain: object) -> None:
+        """Let the stage take up what `plain` gave."""
+        if isinstance(self._stage, Remembers):
+            self._stage.restore(plain)
 
 
 def pipeline_of(

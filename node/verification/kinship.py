@@ -9,7 +9,7 @@ knows digests and tensors; it knows no completions.
 
 import contextlib
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -102,6 +102,29 @@ class Kin:
             self._past[self.digest] = {
                 name: weight.detach().clone() for name, weight in weights.items()
             }
+
+    def plain(self) -> list[str]:
+        """Return the digests of past rounds' weights, oldest first, in hexadecimal."""
+        return [digest.hex() for digest in self._past]
+
+    def kept(self) -> dict[str, Tensor]:
+        """Return past rounds' weights where they are kept whole, each named by its round."""
+        return {
+            f"{at}/{name}": weight
+            for at, weights in enumerate(self._past.values())
+            for name, weight in weights.items()
+        }
+
+    def restore(self, plain: Sequence[str], kept: Mapping[str, Tensor]) -> None:
+        """Take up what `plain` and `kept` gave, of a model like this one."""
+        self._past = OrderedDict((bytes.fromhex(digest), {}) for digest in plain)
+        for at, digest in enumerate(self._past):
+            whole = {
+                name: kept[f"{at}/{name}"].to(weight.device)
+                for name, weight in self._policy.model.named_parameters()
+                if f"{at}/{name}" in kept
+            }
+            self._past[digest] = whole
 
     def of(self, digest: bytes) -> Kinship:
         """Return what is known of the weights of a digest."""

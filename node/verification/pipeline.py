@@ -3,8 +3,8 @@
 It knows what a stage looks like and what a refusal does, and not how any stage decides.
 """
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from node.verdict import Outcome, Reason, Verdict
 from node.verification.refusals import RefusalSettings
@@ -30,6 +30,22 @@ class Stage(Protocol):
             items: What is to be judged, in the canonical order.
             own: This node's own completions of the round: to compare with, not to judge.
         """
+        ...
+
+
+@runtime_checkable
+class Remembers(Protocol):
+    """A stage whose verdicts rest on earlier rounds, too.
+
+    A node that forgot them at a restart would judge otherwise than one that went on.
+    """
+
+    def plain(self) -> object:
+        """Return what is remembered, as values that JSON can carry."""
+        ...
+
+    def restore(self, plain: Any) -> None:
+        """Take up what `plain` gave."""
         ...
 
 
@@ -76,6 +92,17 @@ class Pipeline:
             Judged(item, self._deciding(item, said), tuple(said))
             for item, said in zip(items, verdicts, strict=True)
         )
+
+    def plain(self) -> dict[str, object]:
+        """Return what the stages remember, by their names, as values that JSON can carry."""
+        told = {one.name: one.plain() for one in self._stages if isinstance(one, Remembers)}
+        return {name: plain for name, plain in told.items() if plain is not None}
+
+    def restore(self, plain: Mapping[str, object]) -> None:
+        """Let the stages take up what `plain` gave; those that it does not name begin anew."""
+        for stage in self._stages:
+            if isinstance(stage, Remembers) and stage.name in plain:
+                stage.restore(plain[stage.name])
 
     def _deciding(self, item: Submission, said: Sequence[Verdict]) -> Verdict:
         if item.author == self._me:

@@ -4,7 +4,10 @@ It puts the readings, the defence's stages and the refusals together; it rewards
 trains nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import Tensor
 
 from node.faults import ConfigFault
 from node.policy import CausalPolicy, SamplingParameters
@@ -99,6 +102,19 @@ class Verifier:
             return False
         is_text = self._encoding is Encoding.TEXT
         return is_text or self.readings.kin.of(item.policy_digest) is Kinship.OTHER
+
+    def plain(self) -> dict[str, object]:
+        """Return what is remembered of earlier rounds, as values that JSON can carry."""
+        return {"stages": self._pipeline.plain(), "weights": self.readings.kin.plain()}
+
+    def kept(self) -> dict[str, Tensor]:
+        """Return the weights of earlier rounds, as far as they are kept whole."""
+        return self.readings.kin.kept()
+
+    def restore(self, plain: Mapping[str, Any], kept: Mapping[str, Tensor]) -> None:
+        """Take up what `plain` and `kept` gave, so that a restart changes no verdict."""
+        self._pipeline.restore(plain["stages"])
+        self.readings.kin.restore(plain["weights"], kept)
 
     def close(self) -> None:
         """End a round: call it before the weights change, so that they can be remembered."""

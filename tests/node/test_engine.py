@@ -80,6 +80,38 @@ def test_a_saved_engine_goes_on_as_if_it_had_not_stopped(
     assert [train(resumed, index) for index in (2, 3)] == expected[2:]
 
 
+def test_a_restart_changes_no_verdict_about_late_authors_or_strangers(
+    settings: EngineSettings, tmp_path: Path
+) -> None:
+    """Those are judged by what is remembered: weights of past rounds, sums, earlier texts."""
+    settings = replace(settings, swarm=replace(SMALL, shares=4))
+    unbroken = Engine(replace(settings, data_dir=str(tmp_path / "unbroken")))
+    rounds, expected = [], []
+    late = share(unbroken, PEERS[1], 0)
+    for index in range(4):
+        strange = [
+            replace(one, policy_digest=bytes(32)) for one in share(unbroken, PEERS[2], index)
+        ]
+        rounds.append([*share(unbroken, PEERS[0], index), *late, *strange])
+        late = share(unbroken, PEERS[1], index + 1)
+        expected.append(unbroken.train(PEERS[0], index, rounds[-1]))
+    stopped = Engine(settings)
+    stopped.open()
+    for index in range(3):
+        stopped.train(PEERS[0], index, rounds[index])
+    stopped.save(3)
+
+    resumed = Engine(settings)
+    resumed.open()
+    trained = resumed.train(PEERS[0], 3, rounds[3])
+
+    assert trained.found == expected[3].found
+    assert trained.policy_digest == expected[3].policy_digest
+    of_the_late = [one for one in trained.found if one.author == str(PEERS[1])]
+    said = {said for one in of_the_late for said in one.verdicts if said.stage == "replay"}
+    assert {one.reason for one in said} == {"clean"}
+
+
 def test_rewards_are_computed_here_and_told_apart_by_author(settings: EngineSettings) -> None:
     engine = Engine(settings)
     own, theirs = (share(engine, author, 0) for author in PEERS[:2])
@@ -220,7 +252,7 @@ def test_an_evaluation_repeats_and_never_uses_training_prompts(settings: EngineS
 
 def test_numbers_that_contradict_each_other_are_refused_by_name(settings: EngineSettings) -> None:
     with pytest.raises(ConfigFault, match="shares"):
-        Engine(replace(settings, swarm=replace(SMALL, shares=3)))
+        Engine(replace(settings, swarm=replace(SMALL, shares=4)))
 
 
 def test_nodes_of_a_text_swarm_agree_about_each_others_completions_and_their_own(

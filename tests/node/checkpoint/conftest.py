@@ -22,6 +22,7 @@ def make_snapshot() -> MakeSnapshot:
             },
             optimizer={"exp_avg/layer.weight": torch.full((rows, 5), round_index / 8)},
             torch_rng=torch.arange(256, dtype=torch.uint8),
+            kept={"0/layer.weight": torch.full((2, 2), -float(round_index))},
             state={"cursor": {"next": round_index}, "name": "håndskrift"},
         )
 

@@ -40,6 +40,7 @@ def test_a_checkpoint_holds_these_files_and_no_pickle(
 
     assert names(path) == [
         "MANIFEST.json",
+        "kept.safetensors",
         "model.safetensors",
         "optimizer.safetensors",
         "state.json",

@@ -32,7 +32,7 @@ def test_a_snapshot_is_read_back_as_it_was_written(
     assert read.round_index == 12
     assert read.state == written.state
     assert torch.equal(read.torch_rng, written.torch_rng)
-    for kind in ("model", "optimizer"):
+    for kind in ("model", "optimizer", "kept"):
         before, after = getattr(written, kind), getattr(read, kind)
         assert before.keys() == after.keys()
         assert all(torch.equal(before[name], after[name]) for name in before)

@@ -1,5 +1,6 @@
 """A copy is refused where chance does not explain it, and nowhere else."""
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -77,6 +78,18 @@ def test_another_prompt_is_another_question(submission: Make) -> None:
         reasons(stage, [submission("4"), submission("4", prompt_index=2, index=1)])
         == [Reason.CLEAN] * 2
     )
+
+
+def test_what_is_remembered_outlives_the_stage(submission: Make) -> None:
+    before = Copies(explains=never)
+    before.judge([submission("a", round_index=3), submission("b", round_index=4, index=1)], own=[])
+    after = Copies(explains=never)
+
+    after.restore(json.loads(json.dumps(before.plain())))
+
+    again = [submission("b", round_index=5), submission("a", round_index=5, index=1)]
+    assert after.judge(again, own=[]) == before.judge(again, own=[])
+    assert reasons(after, [submission("c", round_index=6)]) == [Reason.CLEAN]
 
 
 def test_to_judge_a_round_again_changes_nothing(submission: Make) -> None:

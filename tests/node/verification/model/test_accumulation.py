@@ -1,3 +1,4 @@
+import json
 import math
 import random
 from collections.abc import Callable, Sequence
@@ -81,6 +82,20 @@ def test_weak_evidence_grows_from_round_to_round(
         values.append(last[0].value or 0.0)
 
     assert values[1] > 1.3 * values[0] > 0
+
+
+def test_what_adds_up_outlives_the_stage(
+    readings: Readings, policy: Any, handed_in: Make, authors: tuple[str, str], key: Key
+) -> None:
+    before = Accumulation(readings, AccumulationSettings(drift_nats=NO_DRIFT))
+    for round_index in range(3):
+        before.judge(second_choice(policy, handed_in, key, authors[0], round_index), own=())
+    after = Accumulation(readings, AccumulationSettings(drift_nats=NO_DRIFT))
+
+    after.restore(json.loads(json.dumps(before.plain())))
+
+    again = second_choice(policy, handed_in, key, authors[0], 3)
+    assert after.judge(again, own=()) == before.judge(again, own=())
 
 
 def test_old_evidence_fades(

@@ -35,6 +35,33 @@ def test_the_weights_of_two_rounds_are_kept_and_those_before_are_forgotten(polic
     assert not kin.is_past(kin.digest)
 
 
+def test_past_weights_outlive_the_process(policy: Any, make_policy: Callable[..., Any]) -> None:
+    kin = Kin(policy)
+    step(policy, kin)
+    before = step(policy, kin)
+    later = make_policy()
+    later.table.copy_(policy.table)
+    restored = Kin(later)
+
+    restored.restore(kin.plain(), kin.kept())
+
+    assert restored.of(before) is Kinship.SAME
+    with restored.as_then(before):
+        assert later.digest() == before
+    assert later.digest() == policy.digest()
+
+
+def test_past_names_outlive_the_process_where_there_is_no_room(policy: Any) -> None:
+    kin = Kin(policy, KinshipSettings(bytes_max=0))
+    before = step(policy, kin)
+    restored = Kin(policy)
+
+    restored.restore(kin.plain(), kin.kept())
+
+    assert kin.kept() == {}
+    assert restored.of(before) is Kinship.STALE
+
+
 def test_without_room_only_names_are_kept(policy: Any) -> None:
     kin = Kin(policy, KinshipSettings(bytes_max=2 * policy.table.nbytes - 1))
     before = step(policy, kin)
