@@ -30,6 +30,7 @@ from protocol.errors import Ignored, Reason, Refused, Rejected
 from protocol.evidence import check_evidence, open_evidence
 from protocol.identity import PeerId
 from protocol.parameters import Parameters
+from protocol.puzzle import solves
 from protocol.schedule import Schedule
 
 
@@ -130,6 +131,8 @@ class Admission:
         self._check_not_outcast(part.author)
         # [IGNORE] Its author is one that the operator here listens to.
         self._check_welcome(part.author)
+        # [REJECT] Its author's key solves the swarm's puzzle.
+        self._check_solves(part.author)
         # [IGNORE] There is room to remember its author.
         self._check_seat(part)
         # [REJECT] The prompt is its author's in that round.
@@ -192,6 +195,8 @@ class Admission:
         evidence = open_evidence(data)
         # [IGNORE] Its author is not out already.
         self._check_not_outcast(evidence.author)
+        # [REJECT] Its author's key solves the swarm's puzzle.
+        self._check_solves(evidence.author)
         # [IGNORE] Its author has a seat, or not too many without one were convicted this round.
         known = evidence.author in self._seats
         if not known and self._convictions >= CONVICTIONS_MAX:
@@ -214,6 +219,10 @@ class Admission:
     def _check_welcome(self, author: PeerId) -> None:
         if not self._is_welcome(author):
             raise Ignored(Reason.BANNED, author.short)
+
+    def _check_solves(self, author: PeerId) -> None:
+        if not solves(author, self._parameters):
+            raise Rejected(Reason.UNSOLVED, author.short)
 
     def _check_not_outcast(self, author: PeerId) -> None:
         if author in self._outcasts:

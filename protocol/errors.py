@@ -41,6 +41,7 @@ class Reason(StrEnum):
     AHEAD_KNOWN = "ahead_known", "IGNORE", "Its author is already known to be that far ahead."
     OUTCAST = "outcast", "IGNORE", "Its author has signed two answers to one prompt, and is out."
     BANNED = "banned", "IGNORE", "The operator here takes nothing of its author's."
+    UNSOLVED = "unsolved", "REJECT", "Its author's key does not solve the swarm's puzzle."
     CROWDED = "crowded", "IGNORE", "No room is left to remember another author."
     FOREIGN_PROMPT = "foreign_prompt", "REJECT", "The prompt is not its author's in this round."
     BAD_SIGNATURE = "bad_signature", "REJECT", "The named author did not sign it."

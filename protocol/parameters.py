@@ -51,6 +51,7 @@ _RANGES: dict[str, tuple[int, int] | tuple[float, float]] = {
     "message_bytes_max": (1024, 48 * 1024),
     "contribution_bytes_max": (1024, 16 * 1024 * 1024),
     "text_bytes_max": (1, 64 * 1024),
+    "join_bits": (0, 40),
 }
 _PATTERNS: dict[str, tuple[str, str]] = {
     "swarm": (r"[a-z0-9][a-z0-9._-]{0,63}", "1 to 64 of a-z 0-9 . _ -, the first a-z or 0-9"),
@@ -60,6 +61,8 @@ _PATTERNS: dict[str, tuple[str, str]] = {
     "tokenizer": (r"[0-9a-f]{64}", "64 lowercase hexadecimal digits (SHA-256)"),
     "reward": (r"binary|graded", "binary or graded"),
 }
+
+_LEFT_OUT_IF_OFF = frozenset({"join_bits"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +119,8 @@ class Parameters:
     """Of one contribution's payload, over all its parts."""
     text_bytes_max: int = 16 * 1024
     """Of one completion's text in UTF-8; tokenising it takes milliseconds."""
+    join_bits: int = 0
+    """Bits of the puzzle that an author's key must solve; 0: any key will do."""
 
     def __post_init__(self) -> None:
         self._normalise()
@@ -201,12 +206,17 @@ class Parameters:
         return -(-self.payload_bytes_max // self.chunk_bytes)
 
     def digest(self) -> bytes:
-        """Return the 32 bytes that name this swarm, over every field in order of declaration.
+        """Return the 32 bytes that name this swarm, over its fields in order of declaration.
 
         Each field is hashed as its name, a letter for its type and its value; README.md gives
-        the table.
+        the table. What is optional and off is left out: a swarm that does not use it stays the
+        swarm that it was before there was such a thing.
         """
-        encoded = [_encoded(field.name, getattr(self, field.name)) for field in fields(self)]
+        encoded = [
+            _encoded(field.name, getattr(self, field.name))
+            for field in fields(self)
+            if field.name not in _LEFT_OUT_IF_OFF or getattr(self, field.name)
+        ]
         return digest("drl/parameters/1", u64(VERSION), *encoded)
 
 

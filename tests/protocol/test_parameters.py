@@ -33,6 +33,7 @@ OTHER: dict[str, Any] = {
     "message_bytes_max": 2048,
     "contribution_bytes_max": 2**20 + 1,
     "text_bytes_max": 2**14 + 1,
+    "join_bits": 8,
 }
 
 REFUSED: dict[str, list[Any]] = {
@@ -59,6 +60,7 @@ REFUSED: dict[str, list[Any]] = {
     "message_bytes_max": [1023, 48 * 1024 + 1],
     "contribution_bytes_max": [0, 2**24 + 1],
     "text_bytes_max": [0, 2**16 + 1],
+    "join_bits": [-1, 41, 8.0],
 }
 
 

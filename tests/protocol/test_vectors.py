@@ -11,6 +11,7 @@ from protocol.admission import Admission
 from protocol.beacon import HashChain
 from protocol.envelope import open_envelope
 from protocol.errors import Refused
+from protocol.hashing import digest
 from protocol.identity import Keypair, PeerId, verify
 from protocol.parameters import Parameters
 from protocol.schedule import Schedule
@@ -18,6 +19,7 @@ from protocol.schedule import Schedule
 VECTORS = Path(__file__).parent.parent / "vectors"
 NAMES = [
     "identities.json",
+    "puzzles.json",
     "swarms.json",
     "schedules.json",
     "envelopes.json",
@@ -58,6 +60,14 @@ def test_identities(case: dict[str, str]) -> None:
     assert peer_id == Keypair.from_seed(bytes.fromhex(case["seed"])).peer_id
     assert peer_id.to_bytes().hex() == case["peer_id_bytes"]
     assert verify(peer_id, bytes.fromhex(case["message"]), bytes.fromhex(case["signature"]))
+
+
+@pytest.mark.parametrize("case", load("puzzles.json"), ids=lambda case: str(case["zero_bits"]))
+def test_puzzles(case: dict[str, Any]) -> None:
+    hashed = digest("drl/join/1", case["swarm"].encode(), bytes.fromhex(case["public_key"]))
+
+    bits = "".join(f"{byte:08b}" for byte in hashed)
+    assert len(bits) - len(bits.lstrip("0")) == case["zero_bits"]
 
 
 @pytest.mark.parametrize("case", load("envelopes.json"), ids=lambda case: case["swarm"])

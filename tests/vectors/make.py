@@ -18,6 +18,7 @@ from protocol.errors import Refused
 from protocol.evidence import Evidence
 from protocol.identity import Keypair
 from protocol.parameters import Parameters
+from protocol.puzzle import zero_bits
 from protocol.schedule import Schedule
 from protocol.topics import address_topic, contribution_topic
 
@@ -44,6 +45,8 @@ SWARMS = {
     "tokens": TOKENS,
     "horizontal": replace(TOKENS, mode="horizontal"),
     "free": replace(TOKENS, prompt_choice="free"),
+    # A name for which the first two seeds' keys happen to solve the puzzle, not the third's.
+    "join puzzle": replace(TOKENS, swarm="vectors-241", join_bits=4),
     "text in parts": replace(TOKENS, encoding="text", message_bytes_max=1024, text_bytes_max=900),
 }
 
@@ -61,6 +64,19 @@ def identities() -> list[dict[str, Any]]:
             "signature": keypair.sign(b"drl").hex(),
         }
         for keypair in keypairs
+    ]
+
+
+def puzzles() -> list[dict[str, Any]]:
+    """Keys, and how many bits of a swarm's puzzle they solve."""
+    return [
+        {
+            "swarm": parameters.swarm,
+            "public_key": Keypair.from_seed(seed).peer_id.public_key.hex(),
+            "zero_bits": zero_bits(parameters.swarm, Keypair.from_seed(seed).peer_id),
+        }
+        for parameters in (TOKENS, SWARMS["join puzzle"])
+        for seed in SEEDS
     ]
 
 
@@ -255,6 +271,7 @@ def vectors() -> dict[str, list[dict[str, Any]]]:
     """Every file's name and contents."""
     return {
         "identities.json": identities(),
+        "puzzles.json": puzzles(),
         "swarms.json": swarms(),
         "schedules.json": schedules(),
         "envelopes.json": envelopes(),
