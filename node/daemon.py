@@ -18,17 +18,19 @@ from pathlib import Path
 import trio
 
 from node.attacks.catalogue import check_adversary
+from node.authorship import open_own_ledger
 from node.bookkeeping import Books
 from node.compute import ProcessCompute, open_process_compute
 from node.config import NodeConfig, swarm_flags
 from node.datadir import lock_directory, make_private_directory
 from node.faults import ConfigFault, ModelFault
 from node.journal import Journal
-from node.keyfile import load_or_create_key
+from node.keyfile import load_or_create_key, wanted_by
 from node.ledger import SETTINGS, Ledger
 from node.log import Event, configure_log, event_sink
 from node.membership import join
 from node.patience import Patience
+from node.roster import watch_roster
 from node.round import Participant, RoundReport, listen, run_round
 from node.settings import plain
 from node.work import EngineSettings, Opened, Trained, WorkerLost
@@ -75,14 +77,36 @@ async def run_daemon(config: NodeConfig) -> None:
     check_own_names(packages_distributions())
     check_adversary(config.adversary, test_swarm=config.swarm.test_swarm)
     make_private_directory(config.data_dir)
-    with lock_directory(config.data_dir):
-        keypair = load_or_create_key(config.data_dir / "identity.key")
-        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(end_on_signal, signals, nursery.cancel_scope, tell)
-                async with open_life(config, keypair, tell) as life:
-                    await live(life)
-                nursery.cancel_scope.cancel()
+    watch_roster(config.data_dir, config.trust)  # a wrong peer id is told before a model loads
+    with (
+        lock_directory(config.data_dir),
+        trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
+    ):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(end_on_signal, signals, nursery.cancel_scope, tell)
+            keypair = await own_key(config, tell)
+            async with open_life(config, keypair, tell) as life:
+                await live(life)
+            nursery.cancel_scope.cancel()
+
+
+async def own_key(config: NodeConfig, tell: Event) -> Keypair:
+    """Return this node's key; where none is, one that the swarm takes is searched for.
+
+    Raises:
+        Fault: The key cannot be read or written, or is not one that the swarm takes.
+    """
+    path = config.data_dir / "identity.key"
+    wanted = wanted_by(config.swarm)
+    if wanted.bits and not path.exists():
+        tell("key_search_begun", {"bits": wanted.bits, "tries_expected": 1 << wanted.bits})
+
+    def told(tried: int) -> None:
+        trio.from_thread.run_sync(tell, "key_searched_for", {"tried": tried})
+
+    return await trio.to_thread.run_sync(  # type: ignore[call-arg]  # the stubs are older
+        load_or_create_key, path, wanted, told, abandon_on_cancel=True
+    )
 
 
 async def end_on_signal(signals: AsyncIterator[int], scope: trio.CancelScope, tell: Event) -> None:
@@ -100,7 +124,7 @@ async def open_life(config: NodeConfig, keypair: Keypair, tell: Event) -> AsyncI
         opened = await first_open(compute)
         run_dir = Path(opened.run_dir)
         make_private_directory(run_dir)
-        ledger = Ledger(run_dir / "ledger.db")
+        ledger = open_own_ledger(run_dir, keypair.peer_id, next_round=opened.next_round)
         try:
             ledger.note(SETTINGS, json.dumps(plain(engine_settings(config))))
             with Journal(run_dir / "metrics.jsonl") as metrics:
@@ -182,8 +206,11 @@ def announce(config: NodeConfig, node: Participant, opened: Opened, tell: Event)
         f"join with  {paste}",
         flush=True,
     )
-    for path in opened.damaged_checkpoints:
-        tell("checkpoint_skipped", {"path": path, "why": "it does not match its manifest"})
+    for path, reason in opened.damaged_checkpoints:
+        tell(
+            "checkpoint_skipped",
+            {"path": path, "why": reason, "goes_on_with_round": opened.next_round},
+        )
     tell(
         "node_started",
         {
@@ -220,8 +247,11 @@ async def live(life: Life) -> None:
 async def enter(life: Life) -> int:
     """Make up for what was closed and not trained, hear where the swarm is, measure the start."""
     round_index = await catch_up(life, life.trained_round)
+    life.node.gate.recall_company()
     if life.config.network.peers:
-        await listen(life.node, round_index, join_s=life.config.round.join_s)
+        returns = life.ledger.highest_own_round() >= 0
+        join_s = life.config.round.join_s
+        await listen(life.node, round_index, join_s=join_s, returns=returns)
     if not is_over(life, round_index):
         await evaluate(life, round_index, "start")
     return round_index
@@ -338,4 +368,9 @@ async def leave(life: Life) -> None:
         with patience, contextlib.suppress(WorkerLost):
             await life.compute.save(life.trained_round)
             life.saved_round = life.trained_round
-    life.tell("node_stopped", {"trained": life.trained_round, "saved": life.saved_round})
+    # Kept elsewhere, the head shows whether the whole ledger was written anew.
+    head = str(life.ledger.head())
+    life.tell(
+        "node_stopped",
+        {"trained": life.trained_round, "saved": life.saved_round, "ledger_head": head},
+    )

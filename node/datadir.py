@@ -17,6 +17,10 @@ def make_private_directory(path: Path) -> None:
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise DataDirFault(
+            f"{path} is a file, not a directory.", fix="Choose another with --data-dir."
+        ) from error
     except OSError as error:
         raise DataDirFault(
             f"The directory {path} cannot be made: {error.strerror}.",

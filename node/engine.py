@@ -77,10 +77,10 @@ class Engine:
 
         Raises:
             DataDirFault: The run's directory cannot be made.
-            CheckpointFault: The checkpoint is of another model.
+            CheckpointFault: The checkpoint is of another model, or all there are are damaged.
         """
         checkpoint.prepare(self._checkpoints)
-        found = checkpoint.latest(self._checkpoints)
+        found = checkpoint.latest(self._checkpoints, strict=True)
         next_round = 0
         if found.path is not None:
             snapshot = checkpoint.load(found.path)
@@ -93,7 +93,7 @@ class Engine:
             run_dir=str(self.run_dir),
             next_round=next_round,
             policy_digest=self.policy.digest().hex(),
-            damaged_checkpoints=tuple(f"{one.path}: {one.reason}" for one in found.damaged),
+            damaged_checkpoints=tuple((str(one.path), one.reason) for one in found.damaged),
         )
 
     def sample(self, author: PeerId, round_index: int, prompts: Sequence[int]) -> Contributed:
@@ -198,13 +198,23 @@ class Engine:
         judged, _ = self._verifier.verify(items)
         return list(zip(judged, self._verifier.readings.of(items), strict=True))
 
-    def hold(self, snapshot: Snapshot) -> None:
-        """Take a checkpoint's weights.
+    def hold(self, snapshot: Snapshot, named: bytes = b"") -> bool:
+        """Take a checkpoint's weights, or those of an earlier round that it keeps.
+
+        Args:
+            snapshot: The checkpoint.
+            named: The digest of the weights that are wanted.
+
+        Returns:
+            Whether the weights are now those that were named.
 
         Raises:
             CheckpointFault: It is of another model.
         """
         self._trainer.restore(snapshot)
+        kin = self._verifier.readings.kin
+        kin.restore(snapshot.state["verifier"]["weights"], snapshot.kept)
+        return kin.turn_back(named)
 
     def evaluate(self, prompts: int) -> Evaluation:
         """Measure accuracy on the first held-out prompts, with noise that never changes."""
@@ -336,6 +346,7 @@ def swarm_parameters(settings: EngineSettings, task: Task, policy: CausalPolicy)
             top_k=swarm.top_k,
             top_p=swarm.top_p,
             completion_tokens_max=swarm.completion_tokens_max,
+            join_bits=swarm.join_bits,
         )
     except ValueError as error:
         raise ConfigFault(f"[swarm] {error}", fix="Change the number that is named.") from error

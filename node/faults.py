@@ -96,5 +96,8 @@ EXIT_REFUSED = 1
 EXIT_UNHEALTHY = 1
 """`health`: the node has finished no round of late."""
 
+EXIT_UNPROVEN = 1
+"""`ledger verify`: something in a ledger is not as it was written."""
+
 EXIT_INTERRUPTED = 130
 """Interrupted before there was anything to save; the shell's own number for it."""

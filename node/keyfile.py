@@ -2,68 +2,120 @@
 
 import contextlib
 import hashlib
-import os
 import stat
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from node.datadir import make_private_directory
 from node.faults import DiskFault, IdentityFault
+from node.settings import SwarmSettings
+from node.whole import write_whole
 from protocol.identity import Keypair
+from protocol.puzzle import tried_keys, zero_bits
 
 PREFIX = "drl-ed25519:"
 """Opens the one line of a key file, so that a wrong file is recognised as one."""
 
 
-def seeded_keypair(seed: int, index: int) -> Keypair:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a swarm wants of a key.
+
+    Args:
+        swarm: Its name.
+        bits: Of its join puzzle that the key must solve; 0 for any key.
+    """
+
+    swarm: str = ""
+    bits: int = 0
+
+
+ANY_KEY = Wanted()
+
+
+def wanted_by(swarm: SwarmSettings) -> Wanted:
+    """Return what a swarm wants of its members' keys."""
+    return Wanted(swarm=swarm.name, bits=swarm.join_bits)
+
+
+def seeded_keypair(seed: int, index: int, wanted: Wanted = ANY_KEY) -> Keypair:
     """Return the key of a node of a swarm that must replay; anybody can make it too.
 
     Args:
         seed: The swarm's.
         index: 0-based place of the node in it.
+        wanted: What the key must solve.
     """
     drawn = hashlib.sha256(f"drl-node/swarm-up/{seed}/{index}".encode()).digest()
-    return Keypair.from_seed(drawn)
+    while zero_bits(wanted.swarm, (keypair := Keypair.from_seed(drawn)).peer_id) < wanted.bits:
+        drawn = hashlib.sha256(drawn).digest()
+    return keypair
 
 
-def load_or_create_key(path: Path) -> Keypair:
+TOLD_EVERY = 1 << 18
+"""Keys tried between two signs of life: some seven seconds."""
+
+
+def untold(_tried: int) -> None:
+    """Tell nobody how far a search is."""
+
+
+def load_or_create_key(
+    path: Path, wanted: Wanted = ANY_KEY, told: Callable[[int], None] = untold
+) -> Keypair:
     """Return the key of `path`, making the file (0600, in a 0700 directory) where none is.
 
+    Args:
+        path: Of the file.
+        wanted: What the key must solve; a search for one takes 2**bits tries on average.
+        told: Told now and then how many keys were tried.
+
     Raises:
-        IdentityFault: The file is readable by others, is no key, or cannot be read.
+        IdentityFault: The file is readable by others, is no key, cannot be read, or holds a key
+            that is not as wanted.
         DataDirFault: Its directory cannot be made.
         DiskFault: The key cannot be written.
     """
     make_private_directory(path.parent)
     if not path.exists():
-        create_key(path, Keypair.generate())
-    return load_key(path)
+        create_key(path, _searched(wanted, told))
+    keypair = load_key(path)
+    if zero_bits(wanted.swarm, keypair.peer_id) < wanted.bits:
+        raise IdentityFault(
+            f"The key in {path} does not solve the join puzzle of the swarm {wanted.swarm!r} "
+            f"({wanted.bits} bits).",
+            fix="Choose a data directory for this swarm alone (--data-dir): where no key is, a "
+            "fitting one is searched for.",
+        )
+    return keypair
+
+
+def _searched(wanted: Wanted, told: Callable[[int], None]) -> Keypair:
+    for tried, keypair in enumerate(tried_keys(wanted.swarm, wanted.bits), start=1):
+        if keypair is not None:
+            return keypair
+        if tried % TOLD_EVERY == 0:
+            told(tried)
+    raise AssertionError("the search ends with a key")
 
 
 def create_key(path: Path, keypair: Keypair) -> None:
     """Write a key to a path where nothing is yet.
 
-    The bytes are written beside it and linked into place, so that a crash leaves either no
-    key or a whole one, and two processes starting at once agree on one key.
+    A crash leaves either no key or a whole one, and two processes starting at once agree on one.
 
     Raises:
         DiskFault: The file cannot be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(f"{PREFIX}{keypair.seed.hex()}\n")
-            file.flush()
-            os.fsync(file.fileno())
         with contextlib.suppress(FileExistsError):  # another process was first: its key counts
-            os.link(draft, path)
+            write_whole(path, f"{PREFIX}{keypair.seed.hex()}\n".encode("ascii"), replace=False)
     except OSError as error:
         raise DiskFault(
             f"The key file {path} cannot be written: {error.strerror}.",
             fix="Free some space or choose another directory with --data-dir.",
         ) from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def load_key(path: Path) -> Keypair:

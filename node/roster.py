@@ -6,7 +6,6 @@ names only.
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import MappingProxyType
 
 from node.faults import ConfigFault, DiskFault
 from node.standing import TrustSettings
+from node.whole import write_whole
 from protocol.identity import PeerId
 
 NAMES_MAX = 10_000
@@ -78,7 +78,7 @@ def read_roster(path: Path) -> Roster:
         read = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Roster()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _broken(path, str(error)) from error
     if not isinstance(read, dict) or set(read) != {"trusted", "banned"}:
         raise _broken(path, "it does not hold just the lists trusted and banned")
@@ -103,13 +103,8 @@ def write_roster(path: Path, roster: Roster) -> None:
         name: {str(peer): note for peer, note in sorted(getattr(roster, name).items())}
         for name in ("trusted", "banned")
     }
-    beside = path.with_suffix(".new")
     try:
-        with beside.open("w", encoding="utf-8") as file:
-            json.dump(lists, file, indent=1)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        write_whole(path, json.dumps(lists, indent=1).encode() + b"\n")
     except OSError as error:
         fix = "Free some space, or make the directory writable for this user."
         raise DiskFault(f"{path} cannot be written: {error.strerror}.", fix=fix) from error
@@ -126,7 +121,10 @@ def watch_roster(data_dir: Path, settings: TrustSettings) -> "WatchedRoster":
     Raises:
         ConfigFault: One of the two names somebody who cannot be.
     """
-    trusted = frozenset(parse_peer(peer) for peer in settings.trusted)
+    try:
+        trusted = frozenset(parse_peer(peer) for peer in settings.trusted)
+    except ConfigFault as fault:
+        raise ConfigFault(f"In trust.trusted: {fault.cause}", fix=fault.fix) from fault
     return WatchedRoster(data_dir / FILE_NAME, trusted)
 
 

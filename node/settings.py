@@ -47,6 +47,9 @@ class SwarmSettings:
     """Sample among the likeliest tokens that hold this much probability; 1 is off."""
     completion_tokens_max: int = 64
     """Longest completion, in tokens."""
+    join_bits: int = 0
+    """Work that a member's key must have cost: 2 to this power keys tried, tens of microseconds
+    each (16: seconds, 20: about a minute); 0 is off. A node finds its key when it first starts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

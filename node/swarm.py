@@ -20,7 +20,7 @@ from typing import Any
 
 from node.datadir import make_private_directory
 from node.faults import EXIT_OK, EXIT_SWARM, IdentityFault
-from node.keyfile import create_key, load_key, seeded_keypair
+from node.keyfile import ANY_KEY, Wanted, create_key, load_key, seeded_keypair
 from node.payload import Payload
 from node.scoreboard import Experiment, Progress, scoreboard, show_scoreboard
 from protocol.identity import Keypair
@@ -61,6 +61,7 @@ class SwarmPlan:
         settings: `section.key=value` for every node.
         as_json: Print the scoreboard as JSON, and no progress.
         attack: Who attacks it; None for a swarm of honest nodes.
+        wanted: What the swarm wants of its members' keys.
     """
 
     honest: int
@@ -70,6 +71,7 @@ class SwarmPlan:
     settings: tuple[str, ...]
     as_json: bool
     attack: AttackPlan | None = None
+    wanted: Wanted = ANY_KEY
 
     @property
     def nodes(self) -> int:
@@ -190,7 +192,7 @@ def raised(plan: SwarmPlan, directory: Path) -> Iterator[list[Member]]:
     try:
         for index, port in enumerate(ports):
             place = directory / f"node-{index}"
-            peer = str(seeded_key(place / "identity.key", plan.seed, index).peer_id)
+            peer = str(seeded_key(place / "identity.key", plan, index).peer_id)
             address = f"/ip4/127.0.0.1/tcp/{port}"
             process = start_node(place, plan.settings_of(index), address, bootstrap)
             members.append(Member(place.name, peer, place, process))
@@ -201,14 +203,14 @@ def raised(plan: SwarmPlan, directory: Path) -> Iterator[list[Member]]:
         end_members(members)
 
 
-def seeded_key(path: Path, seed: int, index: int) -> Keypair:
+def seeded_key(path: Path, plan: SwarmPlan, index: int) -> Keypair:
     """Return a node's key, made from the seed where there is none, so that a swarm replays.
 
     Anybody can make these keys too; they are for swarms on one machine's loopback.
     """
     make_private_directory(path.parent)
     if not path.exists():
-        create_key(path, seeded_keypair(seed, index))
+        create_key(path, seeded_keypair(plan.seed, index, plan.wanted))
     return load_key(path)
 
 

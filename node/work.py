@@ -51,7 +51,7 @@ class Opened:
     run_dir: str
     next_round: int
     policy_digest: str
-    damaged_checkpoints: tuple[str, ...]
+    damaged_checkpoints: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Which weights a contribution is judged with now, and what that means for the verdict.
 
-A node keeps its last few checkpoints only, and may be training on while it is asked.
+A node keeps its last few checkpoints only, each with the weights of the two rounds before it, and
+may be training on while it is asked.
 """
 
 from collections.abc import Iterator
@@ -55,12 +56,12 @@ def hold(engine: Engine, contribution: Contribution) -> Held:
     usable: list[Path] = []
     for path in kept(engine.run_dir, first=round_index):
         try:
-            engine.hold(checkpoint.load(path))
+            found = engine.hold(checkpoint.load(path), named)
         except CheckpointFault as fault:
             damaged.append(f"{path.name}: {fault.cause}")
             continue
         usable.append(path)
-        if engine.policy.digest() == named:
+        if found:
             return _exact(engine, f"checkpoint {path.name}", damaged)
     if damaged and not usable:
         raise CheckpointFault(

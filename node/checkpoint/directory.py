@@ -22,6 +22,7 @@ from pathlib import Path
 
 from node.checkpoint.snapshot import FILES, Snapshot, read_snapshot
 from node.faults import CheckpointFault, DiskFault
+from node.whole import sync_directory
 
 MANIFEST = "MANIFEST.json"
 _NAME = re.compile(r"round-(\d{8,})")
@@ -168,7 +169,9 @@ def _damage(path: Path) -> str | None:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             if digest != expected["sha256"]:
                 return f"{name} has the SHA-256 {digest} instead of {expected['sha256']}"
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except FileNotFoundError as error:
+        return f"{Path(error.filename).name} is missing"
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         return f"{type(error).__name__}: {error}"
     return None
 
@@ -180,7 +183,7 @@ def _write_all(directory: Path, snapshot: Snapshot) -> None:
         files[name] = {"bytes": size, "sha256": digest}
     manifest = json.dumps({"files": files}, indent=2, sort_keys=True).encode() + b"\n"
     _write_file(directory / MANIFEST, (manifest,))
-    _sync_directory(directory)
+    sync_directory(directory)
 
 
 def _write_file(path: Path, chunks: Iterable[bytes | memoryview]) -> tuple[int, str]:
@@ -207,7 +210,7 @@ def _install(temporary: Path, target: Path) -> None:
         if replaced.exists():
             replaced.rename(target)
         raise
-    _sync_directory(target.parent)
+    sync_directory(target.parent)
     if replaced.exists():
         shutil.rmtree(replaced)
 
@@ -224,14 +227,6 @@ def _remove_older(target: Path, *, keep: int) -> None:
         # Renamed first: half a removal must not look like a damaged checkpoint.
         doomed = path.rename(path.with_name(_TEMPORARY + path.name))
         shutil.rmtree(doomed)
-
-
-def _sync_directory(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _require_space(root: Path, needed: int) -> None:

@@ -92,7 +92,7 @@ def read_snapshot(directory: Path) -> Snapshot:
             torch_rng=torch.tensor(list(rng), dtype=torch.uint8),
             state=dict(content["state"]),
         )
-    except (OSError, ValueError, KeyError, TypeError, binascii.Error) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, binascii.Error) as error:
         raise CheckpointFault(
             f"{path} cannot be read: {error!r}",
             fix="move that checkpoint's directory away; the one before it is used then",

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from node.cli import attack, audit, health, identity, lab, peers, start, swarm
+from node.cli import attack, audit, health, identity, lab, ledger, peers, start, swarm
 
 app = typer.Typer(
     name="drl-node",
@@ -39,6 +39,7 @@ app.add_typer(swarm.app, name="swarm")
 app.add_typer(lab.app, name="lab")
 app.add_typer(attack.app, name="attack")
 app.add_typer(peers.app, name="peers")
+app.add_typer(ledger.app, name="ledger")
 
 
 def main() -> None:

@@ -32,9 +32,7 @@ def up(
     rounds: Annotated[int, typer.Option(help="How many rounds.", min=1)] = 20,
     mode: Annotated[str | None, typer.Option(help="vertical or horizontal.")] = None,
     task: Annotated[str | None, typer.Option(help="builtin:arith, gsm8k:PATH, ...")] = None,
-    model: Annotated[
-        str | None, typer.Option(help="builtin:tiny, a directory, or a hub id.")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="builtin:tiny, a directory, a hub id.")] = None,
     seed: Annotated[
         int, typer.Option(help="Draws keys, prompts and noise: a swarm of one seed replays.")
     ] = 0,
@@ -58,6 +56,7 @@ def up(
     1.25 times as long), and at least 98 % of what honest nodes said reached all of them in time.
     """
     from node.config import local_swarm_name
+    from node.keyfile import wanted_by
     from node.swarm import SwarmPlan, run_swarm
 
     given: dict[tuple[str, str], object | None] = {
@@ -80,5 +79,6 @@ def up(
         settings=shared_settings(loaded),
         as_json=json_output,
         attack=attack_plan(loaded, crew),
+        wanted=wanted_by(loaded.config.swarm),
     )
     raise SystemExit(run_swarm(plan))

@@ -15,15 +15,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from node.faults import DataDirFault, DiskFault
-from node.ledger import rows
+from node.ledger import chain, rows
+from node.ledger.chain import Head, Kind
+from node.ledger.opening import fault_of, open_to_read, open_to_write
 from node.ledger.rows import Count, Wanted
-from node.ledger.schema import BY_ROUND, VERSION, migrate
+from node.ledger.schema import BY_ROUND
 from node.work import Finding
 from protocol.identity import PeerId
 
 SETTINGS = "settings"
 """The note of what the model's side was told, in JSON: whoever verifies later asks the same."""
+
+_INSERT_ENVELOPE = """
+INSERT OR IGNORE INTO envelopes SELECT ?1, ?2, ?3, ?4
+WHERE ?2 OR NOT EXISTS (SELECT 1 FROM closed WHERE round = ?1)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,74 +55,26 @@ class Ledger:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self._path = path
-        access = "ro" if read_only else "rwc"
-        place = f"{path.absolute().as_uri()}?mode={access}"
-        try:
-            self._file = sqlite3.connect(place, uri=True, isolation_level=None)
-        except sqlite3.DatabaseError as error:
-            raise self._fault(error) from error
-        try:
-            self._prepare(read_only=read_only)
-        except sqlite3.DatabaseError as error:
-            self._file.close()
-            raise self._fault(error) from error
-        except (DataDirFault, DiskFault):
-            self._file.close()
-            raise
-
-    def _prepare(self, *, read_only: bool) -> None:
-        version = self._version()
-        if version > VERSION:
-            raise DataDirFault(
-                f"The ledger {self._path} is of version {version}; this program knows {VERSION}.",
-                fix="Update drl-node, or start with another --data-dir.",
-            )
-        if read_only:
-            if version < VERSION:
-                raise DataDirFault(
-                    f"The ledger {self._path} is of version {version}; this program reads "
-                    f"{VERSION}.",
-                    fix="Start the node once with this program: it brings the ledger up to date.",
-                )
-            return
-        self._file.execute("PRAGMA journal_mode=WAL")
-        self._file.execute("PRAGMA synchronous=NORMAL")
-        self._file.execute("PRAGMA foreign_keys=ON")
-        if version < VERSION:
-            with self._transaction() as file:
-                migrate(file, self._version())
-
-    def _version(self) -> int:
-        return int(self._file.execute("PRAGMA user_version").fetchone()[0])
-
-    def _fault(
-        self, error: sqlite3.DatabaseError, *, reading: bool = False
-    ) -> DataDirFault | DiskFault:
-        if isinstance(error, sqlite3.OperationalError):
-            done, fix = ("read", "Check the disk.") if reading else ("written", "Free some space.")
-            return DiskFault(
-                f"The ledger {self._path} cannot be {done}: {error}.",
-                fix=f"{fix} What was saved is kept; a running node goes on by itself.",
-            )
-        return DataDirFault(
-            f"The ledger {self._path} is damaged: {error}.",
-            fix="Move it away, and identity.key with it: what that key has signed is no longer "
-            "known, and to sign anything else for the same round would be taken for fraud.",
-        )
+        self._file = open_to_read(path) if read_only else open_to_write(path)
 
     def record_own(self, round_index: int, raws: Iterable[bytes]) -> None:
         """Write what this node is about to publish, flushed to the disk itself."""
         self._write(round_index, raws, own=True)
 
     def record(self, round_index: int, raw: bytes) -> None:
-        """Write what a peer published and admission let in; it survives a killed process."""
+        """Write what a peer published and admission let in; it survives a killed process.
+
+        A closed round takes no more of peers: what it was frozen among is fixed, too.
+        """
         self._write(round_index, [raw], own=False)
 
     def _write(self, round_index: int, raws: Iterable[bytes], *, own: bool) -> None:
         named = [(round_index, own, hashlib.sha256(raw).digest(), raw) for raw in raws]
         self._file.execute(f"PRAGMA synchronous={'FULL' if own else 'NORMAL'}")
         with self._transaction() as file:
-            file.executemany("INSERT OR IGNORE INTO envelopes VALUES (?, ?, ?, ?)", named)
+            new = file.executemany(_INSERT_ENVELOPE, named).rowcount
+            if own and new:
+                chain.append(file, Kind.SIGNED, str(round_index))
 
     def record_outcast(self, author: PeerId, round_index: int, proof: bytes) -> None:
         """Write who equivocated, with the proof, flushed to the disk itself.
@@ -129,7 +87,8 @@ class Ledger:
         self._file.execute("PRAGMA synchronous=FULL")
         with self._transaction() as file:
             row = (author.public_key, round_index, proof)
-            file.execute("INSERT OR IGNORE INTO outcasts VALUES (?, ?, ?)", row)
+            if file.execute("INSERT OR IGNORE INTO outcasts VALUES (?, ?, ?)", row).rowcount:
+                chain.append(file, Kind.CAST_OUT, author.public_key.hex())
 
     def outcasts(self) -> dict[PeerId, int]:
         """Return who equivocated, each with the first round without it."""
@@ -144,6 +103,7 @@ class Ledger:
         with self._transaction() as file:
             file.execute("DELETE FROM contributions WHERE round = ?", (round_index,))
             rows.insert(file, found)
+            chain.append(file, Kind.JUDGED, str(round_index))
 
     def findings(self, wanted: Wanted | None = None) -> Iterator[Finding]:
         """Yield the findings that are wanted, or all.
@@ -168,7 +128,7 @@ class Ledger:
         try:
             return tuple(rows.tally(self._file))
         except sqlite3.DatabaseError as error:
-            raise self._fault(error, reading=True) from error
+            raise fault_of(self._path, error, reading=True) from error
 
     def contributions(self, prefix: str) -> tuple[str, ...]:
         """Return the digests (hexadecimal) that begin so, of the contributions with findings."""
@@ -181,8 +141,11 @@ class Ledger:
 
     def note(self, name: str, text: str) -> None:
         """Write something about this node's run under a name, instead of what stood there."""
+        if text == self.noted(name):
+            return
         with self._transaction() as file:
             file.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (name, text))
+            chain.append(file, Kind.NOTED, name)
 
     def noted(self, name: str) -> str | None:
         """Return what was noted under a name."""
@@ -199,7 +162,7 @@ class Ledger:
         try:
             yield self._file
         except sqlite3.DatabaseError as error:
-            raise self._fault(error, reading=True) from error
+            raise fault_of(self._path, error, reading=True) from error
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with self._reading() as file:
@@ -219,7 +182,7 @@ class Ledger:
         except sqlite3.DatabaseError as error:
             if self._file.in_transaction:
                 self._file.execute("ROLLBACK")
-            raise self._fault(error) from error
+            raise fault_of(self._path, error) from error
 
     def envelopes(self, round_index: int) -> tuple[Envelope, ...]:
         """Return a round's envelopes, in the order in which they were written."""
@@ -238,7 +201,9 @@ class Ledger:
         named = None if digests is None else json.dumps([one.hex() for one in digests])
         self._file.execute("PRAGMA synchronous=FULL")
         with self._transaction() as file:
-            file.execute("INSERT OR IGNORE INTO closed VALUES (?, ?)", (round_index, named))
+            row = (round_index, named)
+            if file.execute("INSERT OR IGNORE INTO closed VALUES (?, ?)", row).rowcount:
+                chain.append(file, Kind.CLOSED, str(round_index))
 
     def frozen(self, round_index: int) -> frozenset[bytes] | None:
         """Return the digests that a closed round was frozen with; None for all of it."""
@@ -262,11 +227,19 @@ class Ledger:
     def forget_before(self, round_index: int) -> None:
         """Drop all that is of earlier rounds; no round that follows a checkpoint may be."""
         with self._transaction() as file:
+            before = file.total_changes
             for table in BY_ROUND:
                 file.execute(
                     f"DELETE FROM {table} WHERE round < ?",  # noqa: S608 - one of our own names
                     (round_index,),
                 )
+            if file.total_changes > before:
+                chain.forget_before(file, round_index)
+
+    def head(self) -> Head:
+        """Return the newest link of the hash chain, to be noted where this file is not."""
+        with self._reading() as file:
+            return chain.head(file)
 
     def close(self) -> None:
         """Close the file; everything in it is already safe."""

@@ -8,7 +8,9 @@ import hashlib
 import json
 import sqlite3
 
-VERSION = 2
+from node.ledger import chain
+
+VERSION = 3
 """Of the tables below. Changing breaks: every ledger, without a step from the version before."""
 
 ENVELOPES = """
@@ -73,10 +75,35 @@ CREATE TABLE outcasts (
 )
 """
 
-TABLES = (ENVELOPES, CLOSED, NOTES, CONTRIBUTIONS, COMPLETIONS, OUTCASTS)
+TABLES_2 = (ENVELOPES, CLOSED, NOTES, CONTRIBUTIONS, COMPLETIONS, OUTCASTS)
+TABLES = (*TABLES_2, *chain.TABLES)
 
 BY_ROUND = ("envelopes", "closed", "contributions")
 """Tables that forget by round; what hangs on their rows goes with them."""
+
+
+def columns() -> dict[str, tuple[str, ...]]:
+    """Return the tables of this version, each with its columns in their order."""
+    file = sqlite3.connect(":memory:")
+    try:
+        for table in TABLES:
+            file.execute(table)
+        return columns_of(file)
+    finally:
+        file.close()
+
+
+def columns_of(file: sqlite3.Connection) -> dict[str, tuple[str, ...]]:
+    """Return the tables that a file has, each with its columns in their order."""
+    query = (
+        "SELECT tables.name, of.name FROM sqlite_master AS tables, "
+        "pragma_table_info(tables.name) AS of WHERE tables.type = 'table' "
+        "AND tables.name NOT LIKE 'sqlite_%' ORDER BY tables.name, of.cid"
+    )
+    found: dict[str, tuple[str, ...]] = {}
+    for table, column in file.execute(query):
+        found[table] = (*found.get(table, ()), column)
+    return found
 
 
 def migrate(file: sqlite3.Connection, version: int) -> None:
@@ -87,10 +114,13 @@ def migrate(file: sqlite3.Connection, version: int) -> None:
         version: Of its tables; 0 where it has none.
     """
     if version == 0:
-        for table in TABLES:
+        for table in TABLES_2:
             file.execute(table)
     if version == 1:
         _from_1(file)
+    for table in chain.TABLES:
+        file.execute(table)
+    chain.begin(file)
     file.execute(f"PRAGMA user_version={VERSION}")
 
 

@@ -5,7 +5,6 @@ told and lived without: a node that remembers nobody still has its first peers.
 """
 
 import json
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from node.mesh.addresses import ADDRESSES_MAX, Address, decode_announcement
 from node.mesh.allowance import Allowances
 from node.mesh.mesh import Decision, OnEvent
+from node.whole import write_whole
 from protocol.identity import PeerId
 
 PEERS_MAX = 256
@@ -118,7 +118,7 @@ class AddressBook:
         try:
             with self._path.open(encoding="utf-8") as file:
                 self._entries = _entries_of(file.read(_FILE_CHARACTERS_MAX))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self._on_event("known_peers_unreadable", {"path": self._path, "cause": str(error)})
             self._set_aside(self._path)
 
@@ -135,14 +135,9 @@ class AddressBook:
         text = _text_of(self._entries)
         if text == self._saved:
             return
-        written = self._path.with_suffix(".new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with written.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            written.replace(self._path)
+            write_whole(self._path, text.encode())
         except OSError as error:
             self._on_event("known_peers_unwritable", {"path": self._path, "cause": str(error)})
             return

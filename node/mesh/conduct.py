@@ -9,12 +9,12 @@ and nothing is forgotten because a peer hangs up or this node restarts. It does 
 import ipaddress
 import json
 import math
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from node.mesh.mesh import OnEvent
+from node.whole import write_whole
 from protocol.identity import PeerId
 
 POINTS_MAX = 9.0
@@ -172,7 +172,7 @@ class Conduct:
         try:
             with self._path.open(encoding="utf-8") as file:
                 self._bars = _bars_of(file.read(_FILE_CHARACTERS_MAX))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             self._on_event("bars_unreadable", {"path": self._path, "cause": str(error)})
             try:
                 self._path.replace(self._path.with_suffix(".bad"))
@@ -188,14 +188,9 @@ class Conduct:
         text = _text_of(kept)
         if text == self._saved:
             return
-        written = self._path.with_suffix(".new")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with written.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            written.replace(self._path)
+            write_whole(self._path, text.encode())
         except OSError as error:
             self._on_event("bars_unwritable", {"path": self._path, "cause": str(error)})
             return

@@ -126,6 +126,15 @@ class Kin:
             }
             self._past[digest] = whole
 
+    def turn_back(self, digest: bytes) -> bool:
+        """Let the policy hold kept weights of an earlier round for good; tell whether it does."""
+        weights = self._past.get(digest) or {}
+        tensors = dict(self._policy.model.named_parameters())
+        for name, weight in weights.items():
+            tensors[name].data.copy_(weight)
+        self.now()
+        return self.digest == digest
+
     def of(self, digest: bytes) -> Kinship:
         """Return what is known of the weights of a digest."""
         if digest == self.digest:

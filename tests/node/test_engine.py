@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from node.engine import Engine
-from node.faults import ConfigFault
+from node.faults import CheckpointFault, ConfigFault
 from node.settings import SwarmSettings, VerifySettings
 from node.work import EngineSettings
 from protocol.beacon import HashChain
@@ -78,6 +78,20 @@ def test_a_saved_engine_goes_on_as_if_it_had_not_stopped(
     assert opened.next_round == 2
     assert opened.policy_digest == expected[1]
     assert [train(resumed, index) for index in (2, 3)] == expected[2:]
+
+
+def test_where_every_checkpoint_is_damaged_nothing_begins_anew(settings: EngineSettings) -> None:
+    """From the original model, all that was learnt would be lost without a word."""
+    engine = Engine(settings)
+    engine.open()
+    engine.save(1)
+    (manifest,) = engine.run_dir.glob("checkpoints/*/MANIFEST.json")
+    manifest.unlink()
+
+    with pytest.raises(CheckpointFault, match="none of the checkpoints") as caught:
+        Engine(settings).open()
+
+    assert "move" in caught.value.fix
 
 
 def test_a_restart_changes_no_verdict_about_late_authors_or_strangers(
@@ -252,7 +266,7 @@ def test_an_evaluation_repeats_and_never_uses_training_prompts(settings: EngineS
 
 def test_numbers_that_contradict_each_other_are_refused_by_name(settings: EngineSettings) -> None:
     with pytest.raises(ConfigFault, match="shares"):
-        Engine(replace(settings, swarm=replace(SMALL, shares=4)))
+        Engine(replace(settings, swarm=replace(SMALL, shares=3)))
 
 
 def test_nodes_of_a_text_swarm_agree_about_each_others_completions_and_their_own(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from node.faults import DataDirFault, DiskFault, IdentityFault
-from node.keyfile import create_key, load_or_create_key
+from node.keyfile import Wanted, create_key, load_or_create_key, seeded_keypair
 from protocol.identity import Keypair
+from protocol.puzzle import zero_bits
 
 
 def test_a_key_is_made_once_and_found_again(tmp_path: Path) -> None:
@@ -23,6 +24,36 @@ def test_a_key_is_made_once_and_found_again(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert [one.name for one in path.parent.iterdir()] == ["identity.key"]
+
+
+def test_where_a_swarm_wants_work_a_key_is_searched_for(tmp_path: Path) -> None:
+    wanted = Wanted(swarm="open", bits=6)
+
+    found = load_or_create_key(tmp_path / "identity.key", wanted)
+
+    assert zero_bits("open", found.peer_id) >= 6
+    assert load_or_create_key(tmp_path / "identity.key", wanted).peer_id == found.peer_id
+
+
+def test_a_key_that_the_swarm_does_not_take_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "identity.key"
+    create_key(path, seeded_keypair(0, 0))
+    before = path.read_bytes()
+
+    with pytest.raises(IdentityFault, match="does not solve the join puzzle") as caught:
+        load_or_create_key(path, Wanted(swarm="open", bits=30))
+
+    assert "--data-dir" in caught.value.fix
+    assert path.read_bytes() == before
+
+
+def test_seeded_keys_solve_the_puzzle_and_are_the_same_again() -> None:
+    wanted = Wanted(swarm="open", bits=6)
+
+    keys = {seeded_keypair(seed, 0, wanted).peer_id for seed in (0, 1, 0)}
+
+    assert len(keys) == 2
+    assert all(zero_bits("open", key) >= 6 for key in keys)
 
 
 def test_a_key_that_exists_is_never_overwritten(tmp_path: Path) -> None:
@@ -48,7 +79,16 @@ def test_a_key_that_others_can_read_is_refused(tmp_path: Path, mode: int) -> Non
 
 
 @pytest.mark.parametrize(
-    "text", ["", "hello", "drl-ed25519:zz", "drl-ed25519:" + "00" * 31, "\xff"]
+    "text",
+    [
+        "",
+        "hello",
+        "drl-ed25519:zz",
+        "drl-ed25519:" + "00" * 31,
+        "drl-ed25519:" + "00" * 33,
+        "00" * 32,
+        "\xff",
+    ],
 )
 def test_a_file_that_holds_no_key_is_refused_and_kept(tmp_path: Path, text: str) -> None:
     path = tmp_path / "identity.key"
@@ -61,10 +101,20 @@ def test_a_file_that_holds_no_key_is_refused_and_kept(tmp_path: Path, text: str)
     assert path.read_bytes() == text.encode("latin-1")
 
 
+def test_what_cannot_be_read_as_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir(mode=0o700)
+    (tmp_path / "nowhere").symlink_to(tmp_path / "missing")
+
+    for name in ("directory", "nowhere"):
+        with pytest.raises(IdentityFault, match="cannot be read") as caught:
+            load_or_create_key(tmp_path / name)
+        assert "Restore it from a backup" in caught.value.fix
+
+
 def test_a_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(DataDirFault, match="cannot be made"):
+    with pytest.raises(DataDirFault, match="is a file, not a directory"):
         load_or_create_key(tmp_path / "file" / "identity.key")
 
 

@@ -4,7 +4,15 @@ from pathlib import Path
 import pytest
 
 from node.faults import ConfigFault, DiskFault
-from node.roster import Roster, WatchedRoster, parse_peer, read_roster, write_roster
+from node.roster import (
+    Roster,
+    WatchedRoster,
+    parse_peer,
+    read_roster,
+    watch_roster,
+    write_roster,
+)
+from node.standing import TrustSettings
 from protocol.identity import Keypair
 
 ANN, BOB = (Keypair.from_seed(bytes([index]) * 32).peer_id for index in (1, 2))
@@ -41,6 +49,7 @@ def test_to_forget_a_peer_takes_it_off_both_lists() -> None:
     [
         "",
         "no json",
+        "[" * 100_000,
         "[]",
         '{"trusted": {}}',
         '{"trusted": {}, "banned": {}, "more": {}}',
@@ -82,6 +91,30 @@ def test_a_running_node_follows_the_file(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(DiskFault, match=r"roster\.json"):
         write_roster(tmp_path / "missing" / "roster.json", Roster())
+
+
+def test_a_setting_that_trusts_nobody_who_can_be_is_named(tmp_path: Path) -> None:
+    known = watch_roster(tmp_path, TrustSettings(trusted=(str(ANN),)))
+    assert known.is_trusted(ANN)
+
+    with pytest.raises(
+        ConfigFault, match=r"In trust\.trusted: '12D3KooWwrong' is no peer id"
+    ) as caught:
+        watch_roster(tmp_path, TrustSettings(trusted=(str(ANN), "12D3KooWwrong")))
+
+    assert "Copy the whole id" in caught.value.fix
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"\0" * 4096])
+def test_a_file_of_other_bytes_is_refused_and_kept(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "roster.json"
+    path.write_bytes(content)
+
+    with pytest.raises(ConfigFault, match=r"roster\.json cannot be used") as caught:
+        watch_roster(tmp_path, TrustSettings())
+
+    assert "without it nobody is trusted or banned" in caught.value.fix
+    assert path.read_bytes() == content
 
 
 def test_a_peer_id_is_read_as_pasted_and_else_refused_with_the_way_to_find_it() -> None:

@@ -70,6 +70,10 @@ def test_a_damaged_checkpoint_costs_no_round_of_those_that_are_kept(make_node: M
 
     assert broken.start("--rounds", "7").wait() == 0, broken.log
 
+    (skipped,) = broken.events("checkpoint_skipped")
+    assert skipped["path"].endswith("round-00000005")
+    assert "bytes instead of" in skipped["why"]
+    assert skipped["goes_on_with_round"] == 4
     assert [one["round"] for one in broken.events("round_trained_again")] == [4]
     ends = [node.rounds()[-1] for node in (unbroken, broken)]
     assert [one["round"] for one in ends] == [6, 6]

@@ -1,5 +1,6 @@
 """What was heard is judged again as it was judged then, as far as its weights are kept."""
 
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -63,10 +64,21 @@ def test_a_slogan_is_named_by_stage_span_and_token(life: Any, loaded: Load) -> N
     assert found.refused == 1
 
 
+def test_a_checkpoint_keeps_the_weights_of_the_rounds_before_it(life: Any, loaded: Load) -> None:
+    found = examine(asked(life, life.by(1, 1)), loaded(life))
+
+    assert found.weights.named
+    assert found.weights.where == "checkpoint round-00000003"
+    assert {one.deciding.reason for one in found.completions} == {"clean"}
+
+
 def test_weights_that_are_gone_are_said_to_be_and_nothing_is_replayed(
-    life: Any, loaded: Load
+    own_life: Any, loaded: Load
 ) -> None:
     """The newest kept ones then judge as they would judge a stranger."""
+    life = own_life
+    shutil.rmtree(life.run_dir / "checkpoints/round-00000003")
+
     found = examine(asked(life, life.by(1, 1)), loaded(life))
 
     assert not found.weights.named
@@ -190,7 +202,7 @@ def test_a_damaged_checkpoint_is_passed_over_and_named(own_life: Any, loaded: Lo
     found = examine(asked(own_life, own_life.by(1, LAST)), loaded(own_life))
 
     assert found.weights.where == "checkpoint round-00000004"
-    assert not found.weights.named
+    assert found.weights.named, "the next checkpoint keeps the weights of the round before it"
     assert "round-00000003" in found.weights.passed_over[0]
 
 

@@ -107,6 +107,11 @@ DAMAGES = {
     "a file missing": lambda path: (path / "state.json").unlink(),
     "no manifest": lambda path: (path / "MANIFEST.json").unlink(),
     "a broken manifest": lambda path: (path / "MANIFEST.json").write_text("{"),
+    "a manifest of brackets": lambda path: (path / "MANIFEST.json").write_text("[" * 100_000),
+    "a directory for a file": lambda path: (
+        (path / "state.json").unlink(),
+        (path / "state.json").mkdir(),
+    ),
     "a manifest of another shape": lambda path: (path / "MANIFEST.json").write_text("[1]"),
     "a manifest that names too little": lambda path: (path / "MANIFEST.json").write_text(
         '{"files": {}}'
@@ -131,6 +136,16 @@ def test_a_damaged_checkpoint_is_passed_over_reported_and_kept(
     assert newer.exists()
     with pytest.raises(CheckpointFault, match="round-00000002 is damaged"):
         load(newer)
+
+
+@pytest.mark.parametrize("name", ["MANIFEST.json", "model.safetensors"])
+def test_what_is_missing_is_named(make_snapshot: MakeSnapshot, tmp_path: Path, name: str) -> None:
+    path = save(tmp_path, make_snapshot())
+    (path / name).unlink()
+
+    (damaged,) = latest(tmp_path).damaged
+
+    assert damaged.reason == f"{name} is missing"
 
 
 def test_only_damaged_ones_are_no_latest_and_strictly_a_fault(
@@ -282,7 +297,7 @@ def test_a_disk_that_fills_up_while_saving_loses_nothing(
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO, errno.EROFS, errno.EDQUOT])
-@pytest.mark.parametrize("step", ["_write_file", "_sync_directory", "_install", "_require_space"])
+@pytest.mark.parametrize("step", ["_write_file", "sync_directory", "_install", "_require_space"])
 def test_whatever_the_disk_refuses_is_a_fault_and_loses_nothing(
     make_snapshot: MakeSnapshot,
     tmp_path: Path,

@@ -10,6 +10,11 @@ import pytest
 
 from node.ledger import Ledger
 from node.work import Finding, Said
+from protocol.contribution import Contribution
+from protocol.envelope import open_part, seal
+from protocol.evidence import Evidence
+from protocol.identity import Keypair
+from protocol.parameters import Parameters
 
 CLEAN = Said(stage="form", outcome="accept", reason="clean")
 REFUSED = Said(
@@ -57,3 +62,58 @@ def found() -> Callable[..., Finding]:
         return replace(one, **changes)
 
     return make
+
+
+Signed = Callable[..., tuple[bytes, bytes]]
+
+
+@pytest.fixture
+def signed(
+    contribute: Callable[..., Contribution], parameters: Parameters, keys: list[Keypair]
+) -> Signed:
+    """Make an author's signed message to a round, and the digest of what it carries."""
+
+    def make(author: int, round_index: int, **more: int) -> tuple[bytes, bytes]:
+        contribution = contribute(keys[author], round_index, **more)
+        (raw,) = seal(contribution, keys[author], parameters)
+        return raw, contribution.digest()
+
+    return make
+
+
+@pytest.fixture
+def proof_against(signed: Signed, parameters: Parameters) -> Callable[[int, int], bytes]:
+    """Make the evidence that an author answered one prompt of a round twice."""
+
+    def make(author: int, round_index: int) -> bytes:
+        one, other = (
+            open_part(signed(author, round_index, word=word)[0], parameters) for word in (7, 8)
+        )
+        return Evidence.of(one, other.statement()).to_bytes()
+
+    return make
+
+
+@pytest.fixture
+def lived(
+    ledger: Ledger,
+    signed: Signed,
+    found: Callable[..., Finding],
+    keys: list[Keypair],
+    proof_against: Callable[[int, int], bytes],
+) -> Ledger:
+    """A ledger with two closed rounds, one that is open, an outcast, and a round forgotten."""
+    ledger.note("settings", '{"model": "tiny"}')
+    for round_index in range(4):
+        (own, own_digest), (peer, peer_digest) = (signed(who, round_index) for who in (0, 1))
+        ledger.record_own(round_index, [own])
+        ledger.record(round_index, peer)
+        if round_index == 2:
+            ledger.record_outcast(keys[3].peer_id, 2, proof_against(3, 2))
+        if round_index < 3:
+            ledger.close_round(round_index, [own_digest, peer_digest])
+            ledger.record_findings(
+                round_index, [found(round_index, trained_reward=0.5), found(round_index, index=1)]
+            )
+    ledger.forget_before(1)
+    return ledger

@@ -9,6 +9,7 @@ import pytest
 
 from node.faults import DataDirFault
 from node.ledger import Ledger
+from node.ledger.opening import version_of
 from node.ledger.schema import VERSION
 from node.work import Said
 
@@ -75,7 +76,7 @@ def test_it_is_brought_up_to_date_once_and_written_on(
 
     assert [one.raw for one in again.envelopes(8)] == [b"\2"]
     assert [one.raw for one in again.envelopes(9)] == [b"new"]
-    assert again._version() == VERSION
+    assert version_of(again._file) == VERSION
 
 
 def test_a_migration_that_fails_leaves_the_old_ledger_whole(

@@ -179,6 +179,7 @@ def test_without_a_path_nothing_is_kept(tmp_path: Path) -> None:
     [
         "",
         "not json",
+        "[" * 100_000,
         "[]",
         '{"version": 2, "peers": []}',
         '{"version": 1}',

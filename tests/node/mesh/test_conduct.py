@@ -180,7 +180,9 @@ def test_offenders_without_end_take_bounded_memory(path: Path) -> None:
     assert len(desk.conduct._invalid._points) == len(desk.conduct._cut._points) == NAMES_MAX
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": 1, "bars": [{}]}', "\x00" * 10])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"version": 1, "bars": [{}]}', "\x00" * 10, "[" * 9999]
+)
 def test_a_file_that_cannot_be_read_is_told_and_set_aside(path: Path, text: str) -> None:
     path.parent.mkdir()
     path.write_text(text)

@@ -1,0 +1,48 @@
+"""What the operator or the world did ends a command with its exit code, and harms nothing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "node", *arguments], check=False, capture_output=True, text=True
+    )
+
+
+def test_a_file_for_a_data_directory_ends_with_three(tmp_path: Path) -> None:
+    place = tmp_path / "node"
+    place.write_text("mine")
+
+    end = ended("start", "--data-dir", str(place))
+
+    assert end.returncode == 3
+    assert f"{place} is a file, not a directory" in end.stderr
+    assert "fix: " in end.stderr
+    assert place.read_text() == "mine"
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", b"drl-ed25519:00ff\n"])
+def test_a_key_file_that_holds_no_key_ends_with_three_and_is_kept(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "identity.key"
+    path.write_bytes(content)
+    path.chmod(0o600)
+
+    end = ended("start", "--data-dir", str(tmp_path))
+
+    assert end.returncode == 3
+    assert f"The key file {path} holds no key" in end.stderr
+    assert path.read_bytes() == content
+
+
+def test_to_trust_who_cannot_be_ends_with_two_and_writes_nothing(tmp_path: Path) -> None:
+    end = ended("peers", "trust", "--data-dir", str(tmp_path), "12D3KooWwrong")
+
+    assert end.returncode == 2
+    assert "is no peer id" in end.stderr
+    assert not (tmp_path / "roster.json").exists()
