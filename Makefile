@@ -27,8 +27,8 @@ model: .venv/developer  ## train the embedded model anew, from nothing (about te
 judge: .venv/developer  ## train the embedded judge anew from the embedded model (three minutes)
 	$(BIN)/python examples/judge/train.py --out node/policy/builtin_judge
 
-hostile: .venv/developer  ## what hostile peers can do to a live node, measured (half an hour)
-	$(BIN)/python examples/hostile/run.py
+hostile: .venv/developer  ## what hostile peers can do to a live node, measured (some three hours)
+	$(BIN)/python examples/hostile/run.py --page
 
 PAPER = attacks shares oracle kl defences
 

@@ -13,6 +13,7 @@ from node.log import Event
 from node.mailbox import Mailbox, canonical
 from node.mesh import Decision
 from protocol.admission import Admission, Admitted, everybody
+from protocol.constants import WINDOW_ROUNDS
 from protocol.contribution import Contribution
 from protocol.envelope import open_part
 from protocol.errors import Ignored, Reason, Rejected
@@ -63,6 +64,7 @@ class Gate:
         self._admission = Admission(
             parameters, schedule, outcasts=self._outcasts, is_welcome=is_welcome
         )
+        self._is_welcome = is_welcome
         self._proofs: deque[bytes] = deque(maxlen=PROOFS_MAX)
         self._pace = pace
         self._mailbox = mailbox
@@ -138,6 +140,20 @@ class Gate:
         for envelope in kept:
             self._take_up(envelope.raw)
         return tuple(envelope.raw for envelope in kept if envelope.own)
+
+    def recall_company(self) -> None:
+        """Tell the pace who took part in the rounds before the open one.
+
+        A restarted node would else believe itself alone, and run on and on ahead of peers who
+        wait for it in silence. They may have got into the round after this one meanwhile, and what
+        they said of both is missed for good; so they are waited for from the one after that.
+        """
+        first = max(0, self._open_round - WINDOW_ROUNDS)
+        for round_index in range(first, self._open_round):
+            for envelope in self._ledger.envelopes(round_index):
+                author = open_part(envelope.raw, self._parameters).author
+                if author not in self._outcasts and self._is_welcome(author):
+                    self._pace.heard(author, self._open_round + 1)
 
     def recorded(self, round_index: int) -> tuple[Contribution, ...]:
         """Return what a closed round was frozen with, in the canonical order.

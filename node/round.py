@@ -33,6 +33,12 @@ PROGRESS_S = 10.0
 QUORUM_S = 2.0
 """How long a newcomer that heard one peer listens for more: one alone does not move it."""
 
+REJOIN_S = 3.0
+"""How long a node that returns listens in company: all may be silent because they wait for it."""
+
+COMPANY_S = 0.1
+"""How often a node that returns looks whether somebody is there; nobody tells it."""
+
 AUTHORS_HELD_MAX = 64
 """How many authors' contributions of one round are held; a swarm has `shares` of them."""
 
@@ -199,15 +205,21 @@ async def run_round(node: Participant, round_index: int) -> RoundReport | Jump:
     )
 
 
-async def listen(node: Participant, round_index: int, *, join_s: float) -> None:
+async def listen(
+    node: Participant, round_index: int, *, join_s: float, returns: bool = False
+) -> None:
     """Hear where the swarm is before speaking; give up after `join_s` seconds of silence.
 
-    A node that began at its own round would sample for a round long past, and alone.
+    A node that began at its own round would sample for a round long past, and alone. One that
+    returns is perhaps waited for in that very round, by peers who have said all they had to say.
     """
     node.pace.begin(round_index, trio.current_time())
     with trio.move_on_after(join_s):
-        while not node.gate.has_heard:
-            await node.mailbox.changed()
+        while returns and not node.mesh.peers():  # noqa: ASYNC110 - told by nobody
+            await trio.sleep(COMPANY_S)
+        with trio.move_on_after(REJOIN_S if returns else join_s):
+            while not node.gate.has_heard:
+                await node.mailbox.changed()
     if node.gate.has_heard:
         with trio.move_on_after(QUORUM_S):
             while not isinstance(node.pace.state(trio.current_time()), Jump):

@@ -235,7 +235,10 @@ class GossipMesh:
             NetworkFault: An address cannot be listened on.
         """
         for address in addresses:
-            if not await self.host.get_network().listen(address):
+            # Cancelled halfway the library leaves a socket open.
+            with trio.CancelScope(shield=True):
+                listens = await self.host.get_network().listen(address)
+            if not listens:
                 raise NetworkFault(
                     f"cannot listen on {address}", fix="choose another address to listen on"
                 )
@@ -247,7 +250,9 @@ class GossipMesh:
         """Run the rooms around a block, which is cancelled if a judge fails."""
         async with trio.open_nursery() as nursery:
             self._scope = nursery.cancel_scope
-            await nursery.start(self._serve)
+            # Cancelled halfway it would wait for ever: nobody else tells the library to stop.
+            with trio.CancelScope(shield=True):
+                await nursery.start(self._serve)
             nursery.start_soon(self._dialer.run)
             nursery.start_soon(self._announce)
             nursery.start_soon(self._remember)

@@ -24,7 +24,10 @@ def measured(name: str) -> dict[str, Any]:
     return figures
 
 
-@pytest.mark.parametrize("name", ["T1", "T2", "T3", "T4", "T5", "T11", "T16"])
+@pytest.mark.parametrize(
+    "name",
+    ["T1", "T2", "T3", "T4", "T5", "T6", "T6b", "T7", "T9", "T10", "T11", "T12", "T13", "T16"],
+)
 def test_the_node_withstands(name: str) -> None:
     figures = measured(name)
 

@@ -5,7 +5,7 @@ the ledger and the pace are the real ones.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager, closing
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from node.learning import StepReport
 from node.ledger import Ledger
 from node.mailbox import Mailbox
 from node.mesh.memory import MemorySwarm, open_memory_swarm
-from node.round import Participant, RoundReport, listen, run_round
+from node.round import REJOIN_S, Participant, RoundReport, listen, run_round
 from node.work import Contributed, Evaluation, Opened, Trained
 from protocol.contribution import Contribution
 from protocol.identity import Keypair, PeerId
@@ -225,6 +225,67 @@ async def test_a_newcomer_that_hears_nobody_begins_after_its_patience(
         await listen(node, 0, join_s=20.0)
 
     assert trio.current_time() == pytest.approx(20.0)
+
+
+@pytest.mark.parametrize(("company", "seconds"), [(True, REJOIN_S), (False, 20.0)])
+async def test_a_node_that_returns_listens_briefly_where_somebody_may_wait_for_it(
+    swarm: Swarm,
+    keys: list[Keypair],
+    autojump_clock: MockClock,
+    company: bool,  # noqa: FBT001 - a parameter of the test
+    seconds: float,
+) -> None:
+    """Whoever waits for it has said everything already, and is silent."""
+    async with swarm.join(keys[0]) as node, AsyncExitStack() as others:
+        if company:
+            await others.enter_async_context(swarm.join(keys[1]))
+
+        await listen(node, 0, join_s=20.0, returns=True)
+
+    assert trio.current_time() == pytest.approx(seconds)
+
+
+async def test_a_node_that_returns_does_not_run_ahead_of_those_it_was_with(
+    swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
+) -> None:
+    """They wait for it, and so are silent: it would take itself to be alone."""
+    async with (
+        swarm.join(keys[0], authors_min=2) as died,
+        swarm.join(keys[1], authors_min=2) as waits,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(rounds, died, 3, [])
+        nursery.start_soon(rounds, waits, 3, [])
+
+    async with swarm.join(keys[0]) as again:
+        again.gate.open(3)
+        again.gate.recall_company()
+        with trio.move_on_after(ROUND_S_MAX / 2):
+            for index in range(3, 100):
+                await run_round(again, index)
+
+    assert sorted(script(again).trained) == [3, 4]
+
+
+async def test_company_that_has_left_for_good_costs_a_returning_node_one_deadline(
+    swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
+) -> None:
+    async with (
+        swarm.join(keys[0], authors_min=2) as died,
+        swarm.join(keys[1], authors_min=2) as leaves,
+        trio.open_nursery() as nursery,
+    ):
+        nursery.start_soon(rounds, died, 1, [])
+        nursery.start_soon(rounds, leaves, 1, [])
+    began_s = trio.current_time()
+
+    async with swarm.join(keys[0]) as again:
+        again.gate.open(1)
+        again.gate.recall_company()
+        for index in range(1, 9):
+            await run_round(again, index)
+
+    assert trio.current_time() - began_s == pytest.approx(ROUND_S_MAX, abs=5.0)
 
 
 async def test_a_restarted_node_says_again_what_it_said_and_samples_nothing_anew(

@@ -293,6 +293,22 @@ async def test_counters_leave_announcements_apart(lab: "Lab") -> None:
 # --- what the operator got wrong ----------------------------------------------------------
 
 
+@pytest.mark.parametrize("checkpoints", [*range(0, 60, 4)])
+async def test_a_node_that_is_stopped_while_it_starts_ends(lab: "Lab", checkpoints: int) -> None:
+    """At whatever step of its start: it waited for ever for a library that nobody had stopped."""
+    with trio.fail_after(20):
+        async with trio.open_nursery() as nursery:
+
+            async def life() -> None:
+                async with lab.gossip_node(1, lab.Member()):
+                    await trio.sleep_forever()
+
+            nursery.start_soon(life)
+            for _ in range(checkpoints):
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+
+
 async def test_a_port_that_is_taken_is_told_even_by_another_node(lab: "Lab") -> None:
     """The library shares ports silently: each node would get a part of the other's callers."""
     async with lab.gossip_node(1, lab.Member()) as mesh:
