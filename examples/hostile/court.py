@@ -26,8 +26,9 @@ from protocol.identity import Keypair, PeerId
 from protocol.topics import address_topic, contribution_topic
 
 HONEST = 3
-ROUND_S_MAX = 15.0
-"""Longer than any honest round takes; who was cut is waited for as long, once."""
+ROUND_S_MAX = 8.0
+"""Longer than any honest round takes. Who was cut, or cast out of a swarm that waits for four, is
+waited for as long, once."""
 
 MEETING_S = 20.0
 REASONS = {reason.value: reason for reason in Reason}
@@ -87,6 +88,7 @@ class Witness(Seat):
             was decided, and why it was refused.
         found: What verification said of each completion.
         said: Its own messages.
+        minds: The digest of its weights after each round.
     """
 
     def __init__(
@@ -95,6 +97,7 @@ class Witness(Seat):
         self.heard: list[tuple[bytes, PeerId, Decision, Reason | None]] = []
         self.found: list[Finding] = []
         self.said: set[bytes] = set()
+        self.minds: dict[int, str] = {}
         self._why: Reason | None = None
         super().__init__(keypair, compute, ledger, authors_min)
 
@@ -122,6 +125,12 @@ class Witness(Seat):
             report = await run_round(node, round_index)
             assert isinstance(report, RoundReport)
             self.found += report.trained.found
+            self.minds[round_index] = report.trained.policy_digest
+
+    def agrees_with(self, other: "Witness", round_index: int) -> bool:
+        """Whether both began a round with the same weights."""
+        before = round_index - 1
+        return self.minds.get(before) == other.minds.get(before)
 
     def _outgoing(self, _round_index: int, sealed: Sequence[bytes]) -> Sequence[bytes]:
         self.said |= set(sealed)

@@ -4,7 +4,10 @@ A misbehaviour on the wire is found out if nobody takes any of its messages and 
 asked refuses them for their reason; one in what is said, if verification refuses every completion
 that is not what the author's weights write, or counts all of them nothing. Honest peers must lose
 nothing: nobody bars or casts out one, nothing that one forwards is rejected, and no completion of
-one is refused, which is all that a standing is lowered by.
+one is refused, which is all that a standing is lowered by. Where an equivocator was heard by some
+just before and by others just after their round was closed, honest nodes train on different sets
+and part for good. What they then think of each other is a matter of weights, not of this: such
+rounds are counted as `apart`.
 
 Rewards and log-probabilities are claimed nowhere on the wire. What is claimed there, besides the
 author: how a completion ended, the digest of what is said, and the weights it is from.
@@ -130,7 +133,7 @@ async def measure(*, short: bool) -> dict[str, Any]:
     cases = {name: joined(found) for name, found in runs.items()}
     sums = {
         name: sum(one[name] for one in cases.values())
-        for name in ("deeds", "undetected", "honest_penalised")
+        for name in ("deeds", "undetected", "honest_penalised", "apart")
     }
     found_out = sum(one["found_out"] for one in cases.values())
     return {
@@ -146,7 +149,7 @@ async def measure(*, short: bool) -> dict[str, Any]:
 
 def joined(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Return the sums of several runs' figures."""
-    counts = ("deeds", "undetected", "honest_penalised")
+    counts = ("deeds", "undetected", "honest_penalised", "apart")
     return {
         **{name: sum(run[name] for run in runs) for name in counts},
         "met_with": dict(sum((run["met_with"] for run in runs), Counter())),
@@ -158,7 +161,7 @@ def joined(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
 async def played(case: Case, seed: int, rounds: int) -> dict[str, Any]:
     """Let one misbehave for some rounds; return what came of it."""
     swarm = read_settings(SwarmSettings, {**SWARM, **case.swarm}, where="the case")
-    authors_min = HONEST + (not (case.convicts or case.unheard))
+    authors_min = HONEST + (not case.unheard)
     with tempfile.TemporaryDirectory() as directory, ExitStack() as ledgers:
         rooms = []
         for number in range(HONEST + 1):
@@ -195,6 +198,13 @@ def figures(case: Case, witnesses: Sequence[Witness], culprit: Culprit) -> dict[
         "met_with": met_with,
         "penalties": penalties,
         "honest_penalised": len(penalties),
+        "apart": sum(
+            not one.agrees_with(other, round_index + 1)
+            for one in witnesses
+            for other in witnesses
+            for round_index in one.minds
+        )
+        // 2,
         "found_out": deeds > 0 and not undetected and not (case.convicts and free),
     }
 
@@ -255,9 +265,12 @@ def lost(witness: Witness, witnesses: Sequence[Witness]) -> list[str]:
         for _, forwarder, decision, why in witness.heard
         if decision is Decision.REJECT and forwarder in honest
     ]
+    authors = {str(one.peer): one for one in witnesses}
     refused = [
         f"refused: {one.reason}"
         for one in witness.found
-        if one.author in names and (one.outcome != "accept" or one.weight < 1.0)
+        if (author := authors.get(one.author)) is not None
+        and witness.agrees_with(author, one.round_index)
+        and (one.outcome != "accept" or one.weight < 1.0)
     ]
     return [*bars, *out, *rejected, *refused]

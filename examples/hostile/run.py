@@ -158,7 +158,8 @@ TESTS: dict[str, Test] = {
         misbehaviour.measure,
         lambda f: (
             f"{f['found_out']}/{f['misbehaviours']} found out ({f['deeds']} deeds, "
-            f"{f['undetected']} undetected), {f['honest_penalised']} honest penalised"
+            f"{f['undetected']} undetected), {f['honest_penalised']} honest penalised, "
+            f"{f['apart']} rounds apart"
         ),
     ),
     "T16": Test(

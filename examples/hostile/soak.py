@@ -2,8 +2,9 @@
 
 Four honest nodes and two adversaries, and a stranger under a new name every few seconds. What is
 looked at every few seconds stands in `vitals`. Memory is judged by the line of least squares
-through the second half of the time: the first is warm-up, in which caches fill. The rounds are
-slow on purpose, so that all of it together takes about a third of one core.
+through the second half of the time: the first is warm-up, in which caches fill. What leaks, leaks
+in every node, while a model's process breathes by some megabytes: so the mean of the honest nodes'
+slopes is what counts. The rounds are slow on purpose, so that all takes a third of one core.
 """
 
 import tempfile
@@ -13,6 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from statistics import mean
 from typing import Any
 
 import ground
@@ -256,10 +258,10 @@ def figures(
         "nothing_forgotten": min(one.rounds for one in watched) <= form.rounds_kept + CHECKPOINTS,
         "nobody_poisoned": not all(refused(one.member.rounds(), bad) for one in watched),
     }
-    slopes = steepest(watched)
+    slopes = leaning(watched)
     return {
         "rounds": min(one.rounds for one in watched),
-        "slope_mb_per_h": max(slopes.values()),
+        "slope_mb_per_h": round(max(mean(each) for each in slopes.values()), 2),
         "slopes_mb_per_h": slopes,
         "more": {
             f"{kind} {name}": max(grown(one.points[f"{kind} {name}"]) for one in watched)
@@ -311,12 +313,10 @@ def over_bounds(form: Form, watched: Sequence[Watched]) -> list[str]:
     ]
 
 
-def steepest(watched: Sequence[Watched]) -> dict[str, float]:
-    """Return the steepest slope of each kind of memory, through the second half of the time."""
+def leaning(watched: Sequence[Watched]) -> dict[str, list[float]]:
+    """Return the slopes of each kind of memory through the second half of the time, by node."""
     return {
-        f"{kind} {name}": round(
-            max(slope_per_h(one.points[f"{kind} {name}"]) for one in watched), 2
-        )
+        f"{kind} {name}": [round(slope_per_h(one.points[f"{kind} {name}"]), 2) for one in watched]
         for kind in ("network", "model")
         for name in ("rss_mb", "anonymous_mb")
     }
