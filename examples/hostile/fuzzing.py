@@ -317,7 +317,9 @@ async def measure(*, short: bool) -> dict[str, object]:
     """Return what was run; anything uncaught raises."""
     if short:
         return await fuzzed(runs=20_000, envelopes=5_000, frames=2_000, machines=20, seed=1)
-    return await fuzzed(runs=2_000_000, envelopes=500_000, frames=100_000, machines=5_000, seed=1)
+    return await fuzzed(
+        runs=50_000_000, envelopes=5_000_000, frames=100_000, machines=5_001, seed=21
+    )
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,17 @@ def spec_file(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Let children be interrupted even where whoever started the tests is not to be.
+
+    A shell that runs them in the background has them ignore the signal, and that is inherited.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def command(path: Path, directory: Path, *more: str) -> list[str]:
     options = ["--dir", str(directory), "--jobs", "1", *more]
     return [sys.executable, "-m", "node", "lab", "run", str(path), *options]
@@ -54,6 +65,7 @@ def timeless(path: Path) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupted_run_goes_on_without_repeating_what_is_finished(
     spec_file: Callable[..., Path], tmp_path: Path
 ) -> None:
