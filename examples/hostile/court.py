@@ -19,14 +19,14 @@ from node.mesh import Decision, MeshSettings, Validate
 from node.mesh.gossip import GossipMesh, open_gossip_mesh
 from node.round import Desk, RoundReport, open_desk, run_round
 from node.settings import AdversarySettings, RoundSettings
-from node.work import Contributed, Finding
+from node.work import Contributed, Finding, Trained
 from protocol.contribution import Completion, Contribution
 from protocol.errors import Reason, Refused
 from protocol.identity import Keypair, PeerId
 from protocol.topics import address_topic, contribution_topic
 
 HONEST = 3
-ROUND_S_MAX = 8.0
+ROUND_S_MAX = 10.0
 """Longer than any honest round takes. Who was cut, or cast out of a swarm that waits for four, is
 waited for as long, once."""
 
@@ -120,7 +120,7 @@ class Witness(Seat):
     async def take_part(self, rounds: int) -> None:
         """Have its rounds."""
         assert self.mesh is not None
-        node = self.desk.joined(self.mesh, self.compute, self._outgoing)
+        node = self.desk.joined(self.mesh, Beside(self), self._outgoing)
         for round_index in range(rounds):
             report = await run_round(node, round_index)
             assert isinstance(report, RoundReport)
@@ -219,17 +219,38 @@ class Culprit(Seat):
         }
 
 
-class Rewritten(InlineCompute):
+class Beside(InlineCompute):
+    """A model's side that leaves the meshes their event loop, as a process of its own would.
+
+    Args:
+        seat: Whose.
+    """
+
+    def __init__(self, seat: Seat) -> None:
+        self.engine = seat.compute.engine
+
+    async def sample(self, author: PeerId, round_index: int, prompts: Sequence[int]) -> Contributed:
+        """Answer an author's prompts of a round."""
+        return await trio.to_thread.run_sync(self.engine.sample, author, round_index, prompts)
+
+    async def train(
+        self, author: PeerId, round_index: int, contributions: Sequence[Contribution]
+    ) -> Trained:
+        """Reward, compare and take a round's step."""
+        return await trio.to_thread.run_sync(self.engine.train, author, round_index, contributions)
+
+
+class Rewritten(Beside):
     """A culprit's model's side."""
 
     def __init__(self, culprit: Culprit) -> None:
-        self.engine = culprit.compute.engine
+        super().__init__(culprit)
         self._culprit = culprit
 
     async def sample(self, author: PeerId, round_index: int, prompts: Sequence[int]) -> Contributed:
         """Answer honestly, and hand in what the attack makes of it."""
         honest = await super().sample(author, round_index, prompts)
-        return self._culprit.rewritten(round_index, honest)
+        return await trio.to_thread.run_sync(self._culprit.rewritten, round_index, honest)
 
 
 async def sit(

@@ -72,9 +72,17 @@ class Elsewhere:
 
 
 class Trickle(Flood):
-    """The built-in flood of claims, as much of it as neighbours read within a round."""
+    """The built-in flood of claims, as much of it as neighbours read within a round.
+
+    The claims begin so far ahead that they are beyond the window of those who are ahead of it,
+    too: within the window they would be answers to prompts that are not its own.
+    """
 
     MESSAGES = FLOOD
+
+    def messages(self, outgoing: Outgoing) -> Sequence[bytes]:
+        """Return this node's messages, then the claims."""
+        return super().messages(replace(outgoing, round_index=outgoing.round_index + FLOOD))
 
 
 def loud() -> Poisoned:

@@ -37,7 +37,7 @@ from protocol.errors import Reason
 
 ROUNDS, ROUNDS_SHORT = 4, 2
 SEEDS, SEEDS_SHORT = (0, 1, 2), (0,)
-AT_ONCE = 3
+AT_ONCE = 2
 """Swarms that are under way together: much of a swarm's time is waiting."""
 
 QUICKLY = TrainSettings(minibatches=1)

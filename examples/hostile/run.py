@@ -149,7 +149,9 @@ TESTS: dict[str, Test] = {
         soak.measure,
         lambda f: (
             f"{f['slope_mb_per_h']:+.2f} MB/h, {f['rounds']} rounds in {f['seconds']:.0f} s, "
-            f"{f['strangers']['came']} strangers, {len(f['wrong'])} things wrong"
+            f"{f['strangers']['came']} strangers, {len(f['wrong'])} things wrong; "
+            f"{f['policies']} policies among the honest, who refused each other "
+            f"{sum(f['honest_questioned'].values())} completions"
         ),
     ),
     "T13": Test(

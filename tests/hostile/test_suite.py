@@ -16,7 +16,7 @@ def measured(name: str) -> dict[str, Any]:
         [sys.executable, str(RUN), "--short", "--json", "--only", name],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=400,
         check=False,
     )
     assert done.stdout, done.stderr[-3000:]
