@@ -25,7 +25,7 @@ from node.config import NodeConfig, swarm_flags
 from node.datadir import lock_directory, make_private_directory
 from node.faults import ConfigFault, ModelFault
 from node.journal import Journal
-from node.keyfile import load_or_create_key, wanted_by
+from node.keyfile import load_or_create_key, puzzle_of
 from node.ledger import SETTINGS, Ledger
 from node.log import Event, configure_log, event_sink
 from node.membership import join
@@ -97,15 +97,15 @@ async def own_key(config: NodeConfig, tell: Event) -> Keypair:
         Fault: The key cannot be read or written, or is not one that the swarm takes.
     """
     path = config.data_dir / "identity.key"
-    wanted = wanted_by(config.swarm)
-    if wanted.bits and not path.exists():
-        tell("key_search_begun", {"bits": wanted.bits, "tries_expected": 1 << wanted.bits})
+    puzzle = puzzle_of(config.swarm)
+    if puzzle.bits and not path.exists():
+        tell("key_search_begun", {"bits": puzzle.bits, "tries_expected": 1 << puzzle.bits})
 
     def told(tried: int) -> None:
         trio.from_thread.run_sync(tell, "key_searched_for", {"tried": tried})
 
     return await trio.to_thread.run_sync(  # type: ignore[call-arg]  # the stubs are older
-        load_or_create_key, path, wanted, told, abandon_on_cancel=True
+        load_or_create_key, path, puzzle, told, abandon_on_cancel=True
     )
 
 

@@ -19,8 +19,8 @@ PREFIX = "drl-ed25519:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What a swarm wants of a key.
+class Puzzle:
+    """The join puzzle that a swarm sets a key.
 
     Args:
         swarm: Its name.
@@ -31,24 +31,24 @@ class Wanted:
     bits: int = 0
 
 
-ANY_KEY = Wanted()
+NO_PUZZLE = Puzzle()
 
 
-def wanted_by(swarm: SwarmSettings) -> Wanted:
-    """Return what a swarm wants of its members' keys."""
-    return Wanted(swarm=swarm.name, bits=swarm.join_bits)
+def puzzle_of(swarm: SwarmSettings) -> Puzzle:
+    """Return the puzzle that a swarm sets its members' keys."""
+    return Puzzle(swarm=swarm.name, bits=swarm.join_bits)
 
 
-def seeded_keypair(seed: int, index: int, wanted: Wanted = ANY_KEY) -> Keypair:
+def seeded_keypair(seed: int, index: int, puzzle: Puzzle = NO_PUZZLE) -> Keypair:
     """Return the key of a node of a swarm that must replay; anybody can make it too.
 
     Args:
         seed: The swarm's.
         index: 0-based place of the node in it.
-        wanted: What the key must solve.
+        puzzle: What the key must solve.
     """
     drawn = hashlib.sha256(f"drl-node/swarm-up/{seed}/{index}".encode()).digest()
-    while zero_bits(wanted.swarm, (keypair := Keypair.from_seed(drawn)).peer_id) < wanted.bits:
+    while zero_bits(puzzle.swarm, (keypair := Keypair.from_seed(drawn)).peer_id) < puzzle.bits:
         drawn = hashlib.sha256(drawn).digest()
     return keypair
 
@@ -62,37 +62,37 @@ def untold(_tried: int) -> None:
 
 
 def load_or_create_key(
-    path: Path, wanted: Wanted = ANY_KEY, told: Callable[[int], None] = untold
+    path: Path, puzzle: Puzzle = NO_PUZZLE, told: Callable[[int], None] = untold
 ) -> Keypair:
     """Return the key of `path`, making the file (0600, in a 0700 directory) where none is.
 
     Args:
         path: Of the file.
-        wanted: What the key must solve; a search for one takes 2**bits tries on average.
+        puzzle: What the key must solve; a search for one takes 2**bits tries on average.
         told: Told now and then how many keys were tried.
 
     Raises:
         IdentityFault: The file is readable by others, is no key, cannot be read, or holds a key
-            that is not as wanted.
+            that does not solve the puzzle.
         DataDirFault: Its directory cannot be made.
         DiskFault: The key cannot be written.
     """
     make_private_directory(path.parent)
     if not path.exists():
-        create_key(path, _searched(wanted, told))
+        create_key(path, _searched(puzzle, told))
     keypair = load_key(path)
-    if zero_bits(wanted.swarm, keypair.peer_id) < wanted.bits:
+    if zero_bits(puzzle.swarm, keypair.peer_id) < puzzle.bits:
         raise IdentityFault(
-            f"The key in {path} does not solve the join puzzle of the swarm {wanted.swarm!r} "
-            f"({wanted.bits} bits).",
+            f"The key in {path} does not solve the join puzzle of the swarm {puzzle.swarm!r} "
+            f"({puzzle.bits} bits).",
             fix="Choose a data directory for this swarm alone (--data-dir): where no key is, a "
             "fitting one is searched for.",
         )
     return keypair
 
 
-def _searched(wanted: Wanted, told: Callable[[int], None]) -> Keypair:
-    for tried, keypair in enumerate(tried_keys(wanted.swarm, wanted.bits), start=1):
+def _searched(puzzle: Puzzle, told: Callable[[int], None]) -> Keypair:
+    for tried, keypair in enumerate(tried_keys(puzzle.swarm, puzzle.bits), start=1):
         if keypair is not None:
             return keypair
         if tried % TOLD_EVERY == 0:

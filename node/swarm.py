@@ -20,7 +20,7 @@ from typing import Any
 
 from node.datadir import make_private_directory
 from node.faults import EXIT_OK, EXIT_SWARM, IdentityFault
-from node.keyfile import ANY_KEY, Wanted, create_key, load_key, seeded_keypair
+from node.keyfile import NO_PUZZLE, Puzzle, create_key, load_key, seeded_keypair
 from node.payload import Payload
 from node.scoreboard import Experiment, Progress, scoreboard, show_scoreboard
 from protocol.identity import Keypair
@@ -61,7 +61,7 @@ class SwarmPlan:
         settings: `section.key=value` for every node.
         as_json: Print the scoreboard as JSON, and no progress.
         attack: Who attacks it; None for a swarm of honest nodes.
-        wanted: What the swarm wants of its members' keys.
+        puzzle: What the swarm wants of its members' keys.
     """
 
     honest: int
@@ -71,7 +71,7 @@ class SwarmPlan:
     settings: tuple[str, ...]
     as_json: bool
     attack: AttackPlan | None = None
-    wanted: Wanted = ANY_KEY
+    puzzle: Puzzle = NO_PUZZLE
 
     @property
     def nodes(self) -> int:
@@ -210,7 +210,7 @@ def seeded_key(path: Path, plan: SwarmPlan, index: int) -> Keypair:
     """
     make_private_directory(path.parent)
     if not path.exists():
-        create_key(path, seeded_keypair(plan.seed, index, plan.wanted))
+        create_key(path, seeded_keypair(plan.seed, index, plan.puzzle))
     return load_key(path)
 
 

@@ -56,7 +56,7 @@ def up(
     1.25 times as long), and at least 98 % of what honest nodes said reached all of them in time.
     """
     from node.config import local_swarm_name
-    from node.keyfile import wanted_by
+    from node.keyfile import puzzle_of
     from node.swarm import SwarmPlan, run_swarm
 
     given: dict[tuple[str, str], object | None] = {
@@ -79,6 +79,6 @@ def up(
         settings=shared_settings(loaded),
         as_json=json_output,
         attack=attack_plan(loaded, crew),
-        wanted=wanted_by(loaded.config.swarm),
+        puzzle=puzzle_of(loaded.config.swarm),
     )
     raise SystemExit(run_swarm(plan))

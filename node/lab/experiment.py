@@ -22,7 +22,7 @@ from node.attacks.outgoing import wire_adversary
 from node.config import NodeConfig
 from node.daemon import engine_settings
 from node.faults import IdentityFault
-from node.keyfile import seeded_keypair, wanted_by
+from node.keyfile import puzzle_of, seeded_keypair
 from node.lab.book import Book, evaluation_line, round_line, truth_of
 from node.lab.cell import Cell
 from node.lab.sharing import Model, Parted, Seat
@@ -174,8 +174,8 @@ class Laboratory:
 
     def _seats(self) -> list[Seat]:
         """Load the models: one for all of a swarm that shares it, else one each."""
-        wanted = wanted_by(self._config(0).swarm)
-        keeper = seeded_keypair(self._cell.seed, 0, wanted).peer_id if self._shared else None
+        puzzle = puzzle_of(self._config(0).swarm)
+        keeper = seeded_keypair(self._cell.seed, 0, puzzle).peer_id if self._shared else None
         seats: list[Seat] = []
         model: Model | None = None
         for index in range(self._cell.nodes):
@@ -192,7 +192,7 @@ class Laboratory:
 
     async def _member(self, index: int, seat: Seat, mesh: MemorySwarm, ledger: Ledger) -> Member:
         config = self._config(index)
-        keypair = seeded_keypair(self._cell.seed, index, wanted_by(config.swarm))
+        keypair = seeded_keypair(self._cell.seed, index, puzzle_of(config.swarm))
         opened = await seat.open()
         parameters = opened.parameters
         desk = open_desk(

@@ -42,8 +42,6 @@ def _of_messages(file: sqlite3.Connection) -> Iterator[Misfit]:
         where = f"round {round_index}, a message {whose} named {_hex(name)}"
         if own not in {0, 1}:
             yield Misfit(where, "0 or 1 for whose it is", repr(own), LOST)
-        if own not in {0, 1}:
-            yield Misfit(where, "0 or 1 for whose it is", repr(own), LOST)
         found = hashlib.sha256(raw).digest() if isinstance(raw, bytes) else raw
         if found != name:
             yield Misfit(where, f"bytes whose SHA-256 is {_hex(name)}", _hex(found), LOST)

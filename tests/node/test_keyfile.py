@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from node.faults import DataDirFault, DiskFault, IdentityFault
-from node.keyfile import Wanted, create_key, load_or_create_key, seeded_keypair
+from node.keyfile import Puzzle, create_key, load_or_create_key, seeded_keypair
 from protocol.identity import Keypair
 from protocol.puzzle import zero_bits
 
@@ -27,12 +27,12 @@ def test_a_key_is_made_once_and_found_again(tmp_path: Path) -> None:
 
 
 def test_where_a_swarm_wants_work_a_key_is_searched_for(tmp_path: Path) -> None:
-    wanted = Wanted(swarm="open", bits=6)
+    puzzle = Puzzle(swarm="open", bits=6)
 
-    found = load_or_create_key(tmp_path / "identity.key", wanted)
+    found = load_or_create_key(tmp_path / "identity.key", puzzle)
 
     assert zero_bits("open", found.peer_id) >= 6
-    assert load_or_create_key(tmp_path / "identity.key", wanted).peer_id == found.peer_id
+    assert load_or_create_key(tmp_path / "identity.key", puzzle).peer_id == found.peer_id
 
 
 def test_a_key_that_the_swarm_does_not_take_is_refused_and_kept(tmp_path: Path) -> None:
@@ -41,16 +41,16 @@ def test_a_key_that_the_swarm_does_not_take_is_refused_and_kept(tmp_path: Path) 
     before = path.read_bytes()
 
     with pytest.raises(IdentityFault, match="does not solve the join puzzle") as caught:
-        load_or_create_key(path, Wanted(swarm="open", bits=30))
+        load_or_create_key(path, Puzzle(swarm="open", bits=30))
 
     assert "--data-dir" in caught.value.fix
     assert path.read_bytes() == before
 
 
 def test_seeded_keys_solve_the_puzzle_and_are_the_same_again() -> None:
-    wanted = Wanted(swarm="open", bits=6)
+    puzzle = Puzzle(swarm="open", bits=6)
 
-    keys = {seeded_keypair(seed, 0, wanted).peer_id for seed in (0, 1, 0)}
+    keys = {seeded_keypair(seed, 0, puzzle).peer_id for seed in (0, 1, 0)}
 
     assert len(keys) == 2
     assert all(zero_bits("open", key) >= 6 for key in keys)
