@@ -53,7 +53,11 @@ class ProcessCompute:
             stdout=subprocess.PIPE,
             start_new_session=True,  # a terminal's Ctrl-C reaches the daemon alone
         )
-        return unpack_result(Opened, await self._ask("open", settings=plain(self._settings)))
+        return await self._load(None)
+
+    async def _load(self, up_to: int | None) -> Opened:
+        answer = await self._ask("open", settings=plain(self._settings), up_to=up_to)
+        return unpack_result(Opened, answer)
 
     async def sample(self, author: PeerId, round_index: int, prompts: Sequence[int]) -> Contributed:
         """Answer an author's prompts of a round."""
@@ -78,9 +82,13 @@ class ProcessCompute:
         """Measure held-out accuracy."""
         return unpack_result(Evaluation, await self._ask("evaluate", prompts=prompts))
 
-    async def save(self, next_round: int) -> None:
+    async def save(self, next_round: int, void_after: int | None = None) -> None:
         """Write a checkpoint."""
-        await self._ask("save", next_round=next_round)
+        await self._ask("save", next_round=next_round, void_after=void_after)
+
+    async def rewind(self, round_index: int) -> Opened:
+        """Go back to an earlier checkpoint, in the same process."""
+        return await self._load(round_index)
 
     async def stop(self) -> None:
         """End the process: by closing its pipe, or where it is busy by killing it."""

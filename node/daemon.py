@@ -30,8 +30,9 @@ from node.ledger import SETTINGS, Ledger
 from node.log import Event, configure_log, event_sink
 from node.membership import join
 from node.patience import Patience
+from node.reunion import Reunion
 from node.roster import watch_roster
-from node.round import Participant, RoundReport, listen, run_round
+from node.round import Participant, RoundReport, land, listen, run_round
 from node.settings import plain
 from node.work import EngineSettings, Opened, Trained, WorkerLost
 from protocol.identity import Keypair
@@ -58,6 +59,7 @@ class Life:
 
     config: NodeConfig
     node: Participant
+    reunion: Reunion
     compute: ProcessCompute
     ledger: Ledger
     books: Books
@@ -133,6 +135,7 @@ async def open_life(config: NodeConfig, keypair: Keypair, tell: Event) -> AsyncI
                     yield Life(
                         config=config,
                         node=node,
+                        reunion=reunion_of(node, compute, ledger, tell),
                         compute=compute,
                         ledger=ledger,
                         books=Books(metrics, tell),
@@ -143,6 +146,20 @@ async def open_life(config: NodeConfig, keypair: Keypair, tell: Event) -> AsyncI
                     )
         finally:
             ledger.close()
+
+
+def reunion_of(node: Participant, compute: ProcessCompute, ledger: Ledger, tell: Event) -> Reunion:
+    """Return what brings a node back to the others where their ways have parted."""
+    return Reunion(
+        me=node.me,
+        parameters=node.parameters,
+        gate=node.gate,
+        exchange=node.exchange,
+        mesh=node.mesh,
+        compute=compute,
+        ledger=ledger,
+        tell=tell,
+    )
 
 
 async def first_open(compute: ProcessCompute) -> Opened:
@@ -265,10 +282,12 @@ def is_over(life: Life, round_index: int) -> bool:
 async def one_round(life: Life, round_index: int) -> int:
     """Take part in a round and book it; return the next one's index."""
     began_cpu_s = time.process_time()
-    report = await life.patience.until_written(lambda: run_round(life.node, round_index))
+    report = await life.patience.until_written(
+        lambda: run_round(life.node, round_index, life.reunion.settle)
+    )
     if isinstance(report, Jump):
         life.tell("round_jumped", {"from": round_index, "to": report.round_index})
-        life.node.gate.open(report.round_index)
+        await land(life.node, report.round_index)
         return report.round_index
     life.trained_round = round_index + 1
     await life.patience.until_written(lambda: settle_round(life, report))
@@ -361,9 +380,12 @@ async def revive(life: Life, cause: str, deaths: int) -> int:
 async def leave(life: Life) -> None:
     """Write what the last checkpoint lacks, unless the model's process is in the midst of work.
 
+    Or its weights are those of an earlier round, which it had gone back to.
+
     Then nothing is lost either: the ledger holds what was closed after the checkpoint.
     """
-    if life.trained_round > life.saved_round and not life.compute.is_busy:
+    idle = not life.compute.is_busy and not life.reunion.is_away
+    if life.trained_round > life.saved_round and idle:
         patience = trio.CancelScope(deadline=trio.current_time() + SAVE_S, shield=True)
         with patience, contextlib.suppress(WorkerLost):
             await life.compute.save(life.trained_round)

@@ -72,15 +72,18 @@ class Engine:
         self.run_dir = Path(settings.data_dir) / "swarms" / self._swarm.hex()[:16]
         self._checkpoints = self.run_dir / "checkpoints"
 
-    def open(self) -> Opened:
+    def open(self, up_to: int | None = None) -> Opened:
         """Go on from the newest whole checkpoint, or from the model as loaded.
+
+        Args:
+            up_to: The latest round to go on with; None for any.
 
         Raises:
             DataDirFault: The run's directory cannot be made.
             CheckpointFault: The checkpoint is of another model, or all there are are damaged.
         """
         checkpoint.prepare(self._checkpoints)
-        found = checkpoint.latest(self._checkpoints, strict=True)
+        found = checkpoint.latest(self._checkpoints, up_to=up_to, strict=up_to is None)
         next_round = 0
         if found.path is not None:
             snapshot = checkpoint.load(found.path)
@@ -152,9 +155,9 @@ class Engine:
         self._roster.look()
         self._standings.settle(round_index, tally(judged, taught))
         groups: dict[int, list[Rollout]] = {}
-        heard = self._heard(taught, author)
+        heard = self._heard(taught, str(author), digest)
         for one in heard:
-            rollout = self._rollout(one, is_own=one.item.author == str(author))
+            rollout = self._rollout(one, is_own=is_own(one, str(author), digest))
             groups.setdefault(one.item.prompt_index, []).append(rollout)
         self._verifier.close()
         lesson = [Group(prompt_index, tuple(group)) for prompt_index, group in groups.items()]
@@ -173,10 +176,15 @@ class Engine:
             cpu_s=time.process_time() - started,
         )
 
-    def _heard(self, taught: Sequence[Taught], author: PeerId) -> Sequence[Taught]:
+    def _heard(self, taught: Sequence[Taught], author: str, digest: bytes) -> Sequence[Taught]:
         """Return what is learnt from: in a swarm of one mind, only what was replayed.
 
         Reckoned against the places that a round has, so that no number of strangers opens it.
+
+        Args:
+            taught: What verification left.
+            author: This node.
+            digest: Of its weights.
         """
         if not self._verifier.distrusts:
             return taught
@@ -187,7 +195,7 @@ class Engine:
         return [
             one
             for one in taught
-            if one.item.author == str(author)
+            if is_own(one, author, digest)
             or not self._verifier.takes_on_trust(one.item)
             or self._roster.is_trusted(PeerId.parse(one.item.author))
         ]
@@ -227,8 +235,13 @@ class Engine:
         )
         return examiner.evaluate(prompts)
 
-    def save(self, next_round: int) -> None:
+    def save(self, next_round: int, void_after: int | None = None) -> None:
         """Put all that a restart needs on the disk, whole or not at all.
+
+        Args:
+            next_round: The round to go on with.
+            void_after: Checkpoints between this round and that one are of a history that was
+                given up.
 
         Raises:
             DiskFault: The disk refuses; the last checkpoint stays as it was.
@@ -238,6 +251,7 @@ class Engine:
             self._checkpoints,
             self._trainer.snapshot(next_round, state, self._verifier.kept()),
             keep_last=self._settings.checkpoint.keep_last,
+            void_after=void_after,
         )
 
     @property
@@ -315,6 +329,14 @@ class Engine:
         if self.parameters.encoding is Encoding.TOKENS:
             return completion.tokens
         return self.policy.encode_completion(completion.text, ended=completion.ended)
+
+
+def is_own(one: Taught, author: str, digest: bytes) -> bool:
+    """Tell whether a node vouches for a completion itself: it wrote it, with the weights it has.
+
+    What it wrote with weights that it has since given up is a stranger's to all, itself included.
+    """
+    return one.item.author == author and one.item.policy_digest == digest
 
 
 def swarm_parameters(settings: EngineSettings, task: Task, policy: CausalPolicy) -> Parameters:

@@ -5,7 +5,7 @@ the ledger keeps, the mailbox holds, pace is told. Nothing here looks at a model
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from node.faults import DiskFault, IdentityFault
 from node.ledger import Ledger
@@ -22,6 +22,7 @@ from protocol.identity import PeerId
 from protocol.pace import Pace
 from protocol.parameters import Parameters
 from protocol.schedule import Schedule
+from protocol.wholes import Whole, wholes
 
 UNWRITTEN_MAX = 4096
 """Messages that wait in memory while the disk refuses; beyond that they are forwarded only."""
@@ -159,23 +160,21 @@ class Gate:
         """Return what a closed round was frozen with, in the canonical order.
 
         Whatever else is recorded of it (what came late, found no room, or was signed by who was
-        cast out or banned since) is no part of it. Each contribution is read by an admission of
-        its own: what was let in once is not asked about again.
+        cast out or banned since) is no part of it.
         """
         frozen = self._ledger.frozen(round_index)
-        parts: dict[tuple[PeerId, bytes], list[bytes]] = {}
-        for envelope in self._ledger.envelopes(round_index):
-            part = open_part(envelope.raw, self._parameters)
-            if frozen is None or part.digest in frozen:
-                parts.setdefault((part.author, part.digest), []).append(envelope.raw)
-        read = (self._read(raws, round_index) for raws in parts.values())
-        return canonical(one for one in read if one is not None)
+        read = self.read([one.raw for one in self._ledger.envelopes(round_index)], round_index)
+        return canonical(
+            one.contribution for key, one in read.items() if frozen is None or key in frozen
+        )
 
-    def _read(self, raws: Sequence[bytes], round_index: int) -> Contribution | None:
-        """Put one contribution's messages together; None where some of them are missing."""
-        admission = Admission(self._parameters, self._schedule)
-        read = [admission.admit(raw, round_index=round_index).contribution for raw in raws]
-        return next((one for one in read if one is not None), None)
+    def read(self, raws: Iterable[bytes], round_index: int) -> dict[bytes, Whole]:
+        """Return the valid contributions of a round among messages, by their digests."""
+        return wholes(raws, self._parameters, self._schedule, round_index)
+
+    def takes(self, author: PeerId) -> bool:
+        """Whether the operator here takes anything of an author's."""
+        return self._is_welcome(author)
 
     def close_round(self, round_index: int) -> tuple[Contribution, ...]:
         """Freeze a round; return its contributions in the canonical order.

@@ -33,6 +33,11 @@ class InlineCompute:
         """Measure held-out accuracy."""
         return self.engine.evaluate(prompts)
 
-    async def save(self, next_round: int) -> None:
+    async def save(self, next_round: int, void_after: int | None = None) -> None:
         """Write a checkpoint."""
-        self.engine.save(next_round)
+        self.engine.save(next_round, void_after)
+
+    async def rewind(self, round_index: int) -> Opened:
+        """Go back to an earlier checkpoint."""
+        self.engine = engine_of(self._settings)
+        return self.engine.open(round_index)

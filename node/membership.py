@@ -22,7 +22,7 @@ from node.round import Participant, as_sealed, open_desk
 from node.work import Compute, Opened
 from protocol.constants import WINDOW_ROUNDS
 from protocol.identity import Keypair, PeerId
-from protocol.topics import address_topic, contribution_topic
+from protocol.topics import address_topic, contribution_topic, question_protocol
 
 ROSTER_S = 2.0
 """How often the operator's lists are looked at."""
@@ -62,6 +62,8 @@ async def join(
             contribution_topic(parameters),
             desk.gate.validate if wire is None else wire.overhearing(desk.gate.validate),
             address_topic=address_topic(parameters),
+            answer=desk.exchange.answer,
+            question_protocol=question_protocol(parameters),
             known_peers_path=Path(opened.run_dir) / "peers.json",
             conduct_path=Path(opened.run_dir) / "conduct.json",
             # Who does not keep the swarm's limit sends what a frame can carry.

@@ -5,17 +5,18 @@ processes or files.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import trio
 
+from node.exchange import Exchange
 from node.gate import Gate
 from node.ledger import Ledger
 from node.log import Event
 from node.mailbox import Mailbox
-from node.mesh import Mesh
+from node.mesh import Decision, Mesh
 from node.settings import RoundSettings
 from node.work import Compute, Trained
 from protocol.admission import everybody
@@ -39,8 +40,23 @@ REJOIN_S = 3.0
 COMPANY_S = 0.1
 """How often a node that returns looks whether somebody is there; nobody tells it."""
 
+ASK_S, ASK_S_MAX = 2.0, 16.0
+"""How long a node waits before it asks a neighbour what it may have missed, and asks again: at
+first, and at most. It waits twice as long each time, since most of its waiting has other causes."""
+
+ASKED_ON_LANDING = 3
+"""How many neighbours a node asks for a round that it has jumped to."""
+
 AUTHORS_HELD_MAX = 64
 """How many authors' contributions of one round are held; a swarm has `shares` of them."""
+
+Settle = Callable[[int, Sequence[Contribution]], Awaitable[None]]
+"""Told, before a round is closed, which it is and what came for it."""
+
+
+async def as_it_is(_round_index: int, _contributions: Sequence[Contribution]) -> None:
+    """Close the round as it is."""
+
 
 Publish = Callable[[int, Sequence[bytes]], Sequence[bytes]]
 """What of a round's sealed messages goes out, in which order; only an adversary changes any."""
@@ -60,6 +76,7 @@ class Participant:
     schedule: Schedule
     pace: Pace
     gate: Gate
+    exchange: Exchange
     mailbox: Mailbox
     mesh: Mesh
     compute: Compute
@@ -81,6 +98,7 @@ class Desk:
     schedule: Schedule
     pace: Pace
     gate: Gate
+    exchange: Exchange
     mailbox: Mailbox
     tell: Event
 
@@ -92,6 +110,7 @@ class Desk:
             schedule=self.schedule,
             pace=self.pace,
             gate=self.gate,
+            exchange=self.exchange,
             mailbox=self.mailbox,
             mesh=mesh,
             compute=compute,
@@ -136,6 +155,7 @@ def open_desk(
         schedule=schedule,
         pace=pace,
         gate=gate,
+        exchange=Exchange(parameters, ledger, tell),
         mailbox=mailbox,
         tell=tell,
     )
@@ -173,8 +193,15 @@ class RoundReport:
     spent: Spent
 
 
-async def run_round(node: Participant, round_index: int) -> RoundReport | Jump:
+async def run_round(
+    node: Participant, round_index: int, settle: Settle = as_it_is
+) -> RoundReport | Jump:
     """Take part in one round; return its report, or where the swarm has gone without us.
+
+    Args:
+        node: Who takes part.
+        round_index: 0-based round.
+        settle: What is to be settled with the others before the round is closed.
 
     Raises:
         WorkerLost: The model's process died; what the round holds is in the ledger.
@@ -190,8 +217,9 @@ async def run_round(node: Participant, round_index: int) -> RoundReport | Jump:
         end = await gather(node)
     if isinstance(end, Jump):
         return end
-    contributions = node.gate.close_round(round_index)
     with spent.on("train"):
+        await settle(round_index, node.mailbox.take(round_index))
+        contributions = node.gate.close_round(round_index)
         trained = await node.compute.train(node.me, round_index, contributions)
     spent.model_cpu_s += trained.cpu_s
     return RoundReport(
@@ -258,6 +286,46 @@ def sealed(node: Participant, contributions: tuple[Contribution, ...]) -> tuple[
 
 
 async def gather(node: Participant) -> Over | Jump:
+    """Wait until the round is over for this node; meanwhile ask for what may have been missed."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask_around, node)
+        state = await until_over(node)
+        nursery.cancel_scope.cancel()
+    return state
+
+
+async def ask_around(node: Participant) -> None:
+    """Ask one neighbour after another what it holds of the open round, ever more rarely.
+
+    Whoever is waited for may have spoken long ago: what gossip tells is told once, and whoever
+    was elsewhere, or behind a full queue, has missed it.
+    """
+    pause_s, turn = ASK_S, node.gate.open_round
+    while True:
+        await trio.sleep(pause_s)
+        if peers := node.mesh.peers():
+            await make_up(node, peers[turn % len(peers)])
+        pause_s, turn = min(2 * pause_s, ASK_S_MAX), turn + 1
+
+
+async def make_up(node: Participant, peer: PeerId) -> None:
+    """Admit what a neighbour holds of the open round, by the rules of gossip."""
+    round_index = node.gate.open_round
+    held = node.exchange.held(round_index)
+    answer = await node.exchange.ask(node.mesh, peer, round_index, held)
+    for raw in () if answer is None else answer.messages:
+        if node.gate.validate(raw, peer) is Decision.REJECT:
+            break
+
+
+async def land(node: Participant, round_index: int) -> None:
+    """Begin with the round of a jump: what was said of it before was passed over here."""
+    node.gate.open(round_index)
+    for peer in node.mesh.peers()[:ASKED_ON_LANDING]:
+        await make_up(node, peer)
+
+
+async def until_over(node: Participant) -> Over | Jump:
     """Wait until the round is over for this node, saying now and then for whom it waits."""
     while True:
         now = trio.current_time()

@@ -231,3 +231,18 @@ class Compute(Protocol):
     async def save(self, next_round: int) -> None:
         """Write a checkpoint that the node goes on from with `next_round`."""
         ...
+
+
+class Rewindable(Compute, Protocol):
+    """A model's side that can go back and take another way."""
+
+    async def rewind(self, round_index: int) -> Opened:
+        """Go back to the newest checkpoint of this round or before, or to the model as loaded."""
+        ...
+
+    async def save(self, next_round: int, void_after: int | None = None) -> None:
+        """Write a checkpoint.
+
+        Those between round `void_after` and this one are removed: their history was given up.
+        """
+        ...

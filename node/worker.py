@@ -38,8 +38,10 @@ def serve(requests: BinaryIO, answers: BinaryIO) -> None:
         try:
             if request["call"] == "open":
                 settings = read_settings(EngineSettings, request["settings"], where="engine")
+                engine = None  # there may not be room for two
                 engine = engine_of(settings)
-                answer: dict[str, object] = {"result": pack_result(engine.open())}
+                opened = engine.open(request["up_to"])
+                answer: dict[str, object] = {"result": pack_result(opened)}
             else:
                 assert engine is not None
                 answer = {"result": perform(engine, request)}
@@ -65,7 +67,7 @@ def perform(engine: Engine, request: dict[str, Any]) -> dict[str, object] | None
         case "evaluate":
             return pack_result(engine.evaluate(request["prompts"]))
         case "save":
-            engine.save(request["next_round"])
+            engine.save(request["next_round"], request["void_after"])
             return None
         case unknown:
             raise AssertionError(unknown)

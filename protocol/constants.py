@@ -50,3 +50,12 @@ CONVICTIONS_MAX = 64
 
 A member's evidence is always heard; what is told of strangers must not flood the swarm.
 """
+
+QUESTION_BYTES_MAX = 49_152
+"""Changing breaks: who can ask. Longest question that a node puts to one neighbour."""
+
+ANSWER_BYTES_MAX = 1_048_576
+"""Changing breaks: who can answer. Longest answer to one question.
+
+What does not fit is asked for again, at another time or of another neighbour.
+"""

@@ -14,8 +14,8 @@ from protocol.identity import PeerId
 QUORUM_MIN = 2
 """Changing breaks: who can be moved. One author alone moves nobody who has company."""
 
-QUORUM_DIVISOR = 3
-"""Changing breaks: who can be moved. A third of the members must be ahead before one follows."""
+QUORUM_DIVISOR = 2
+"""Changing breaks: who can be moved. Half of the others must be ahead before one follows."""
 
 PARDONS = 1
 """Changing breaks: nothing on the wire. Deadlines an author may cost and be waited for again

@@ -1,4 +1,4 @@
-"""The names of a swarm's gossip topics; nothing else may be subscribed to."""
+"""The names of a swarm's gossip topics, which alone may be subscribed to, and of its protocol."""
 
 from protocol.parameters import VERSION, Parameters
 
@@ -13,6 +13,11 @@ def contribution_topic(parameters: Parameters) -> str:
 def address_topic(parameters: Parameters) -> str:
     """Return the topic on which a swarm's peers say where they listen."""
     return _topic(parameters, "addresses")
+
+
+def question_protocol(parameters: Parameters) -> str:
+    """Return the libp2p protocol over which a neighbour is asked for what a node lacks."""
+    return _topic(parameters, "lacking")
 
 
 def _topic(parameters: Parameters, name: str) -> str:

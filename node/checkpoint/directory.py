@@ -69,7 +69,9 @@ def prepare(root: Path) -> None:
             shutil.rmtree(path)
 
 
-def save(root: Path, snapshot: Snapshot, *, keep_last: int = 3) -> Path:
+def save(
+    root: Path, snapshot: Snapshot, *, keep_last: int = 3, void_after: int | None = None
+) -> Path:
     """Write a snapshot so that a crash at any moment leaves it whole or absent.
 
     Args:
@@ -77,6 +79,8 @@ def save(root: Path, snapshot: Snapshot, *, keep_last: int = 3) -> Path:
         snapshot: What to save.
         keep_last: How many checkpoints to keep, this one included; those before them are
             removed once this one is safe.
+        void_after: Those of later rounds than this one, and before the snapshot's, belong to a
+            history that was given up; they are removed, too. None: there are none.
 
     Returns:
         The new checkpoint's directory.
@@ -98,6 +102,8 @@ def save(root: Path, snapshot: Snapshot, *, keep_last: int = 3) -> Path:
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
+        if void_after is not None:
+            _remove_between(root, void_after, snapshot.round_index)
         _remove_older(target, keep=keep_last - 1)
     return target
 
@@ -117,11 +123,12 @@ def load(path: Path) -> Snapshot:
     return read_snapshot(path)
 
 
-def latest(root: Path, *, strict: bool = False) -> Latest:
+def latest(root: Path, *, up_to: int | None = None, strict: bool = False) -> Latest:
     """Find the newest checkpoint whose files are what its manifest says.
 
     Args:
         root: The directory of checkpoints; may be missing.
+        up_to: The latest round that it may go on with; None for any.
         strict: Whether to refuse a root that holds checkpoints of which none is usable, rather
             than let the caller start from nothing.
 
@@ -132,7 +139,9 @@ def latest(root: Path, *, strict: bool = False) -> Latest:
         CheckpointFault: `strict`, and there are only damaged ones.
     """
     damaged: list[Damaged] = []
-    for path in reversed(_checkpoints(root)):
+    for round_index, path in reversed(_numbered(root)):
+        if up_to is not None and round_index > up_to:
+            continue
         reason = _damage(path)
         if reason is None:
             return Latest(path, tuple(damaged))
@@ -146,14 +155,13 @@ def latest(root: Path, *, strict: bool = False) -> Latest:
     return Latest(None, tuple(damaged))
 
 
-def _checkpoints(root: Path) -> list[Path]:
-    """All checkpoints, oldest first, usable or not."""
+def _numbered(root: Path) -> list[tuple[int, Path]]:
+    """All checkpoints with the rounds that they go on with, oldest first, usable or not."""
     if not root.is_dir():
         return []
-    found = [
+    return sorted(
         (int(match[1]), path) for path in root.iterdir() if (match := _NAME.fullmatch(path.name))
-    ]
-    return [path for _, path in sorted(found)]
+    )
 
 
 def _damage(path: Path) -> str | None:
@@ -161,7 +169,9 @@ def _damage(path: Path) -> str | None:
     try:
         manifest = json.loads((path / MANIFEST).read_bytes())
         for name in FILES:
-            expected = manifest["files"][name]
+            expected = manifest["files"].get(name)
+            if expected is None:
+                return f"its manifest names no {name}"
             size = (path / name).stat().st_size
             if size != expected["bytes"]:
                 return f"{name} has {size} bytes instead of {expected['bytes']}"
@@ -171,7 +181,7 @@ def _damage(path: Path) -> str | None:
                 return f"{name} has the SHA-256 {digest} instead of {expected['sha256']}"
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return f"{type(error).__name__}: {error}"
     return None
 
@@ -221,9 +231,18 @@ def _remove_older(target: Path, *, keep: int) -> None:
     Later ones stay: a run that had to fall back behind damaged ones must not count them, or it
     would remove what it has just written.
     """
-    checkpoints = _checkpoints(target.parent)
+    checkpoints = [path for _, path in _numbered(target.parent)]
     older = checkpoints[: checkpoints.index(target)]
-    for path in older[: max(len(older) - keep, 0)]:
+    _remove(older[: max(len(older) - keep, 0)])
+
+
+def _remove_between(root: Path, first: int, last: int) -> None:
+    """Remove what lies between two rounds, without either."""
+    _remove([path for round_index, path in _numbered(root) if first < round_index < last])
+
+
+def _remove(checkpoints: Iterable[Path]) -> None:
+    for path in checkpoints:
         # Renamed first: half a removal must not look like a damaged checkpoint.
         doomed = path.rename(path.with_name(_TEMPORARY + path.name))
         shutil.rmtree(doomed)

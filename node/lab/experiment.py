@@ -29,7 +29,7 @@ from node.lab.sharing import Model, Parted, Seat
 from node.ledger import Ledger
 from node.mesh.memory import MemorySwarm, open_memory_swarm
 from node.mesh.settings import MESSAGE_BYTES_CEILING
-from node.round import Participant, RoundReport, as_sealed, open_desk, run_round
+from node.round import Participant, RoundReport, as_sealed, land, open_desk, run_round
 from node.settings import plain
 from protocol.pace import Jump
 
@@ -234,7 +234,7 @@ class Laboratory:
             await trio.sleep(STAGGER_S * member.index)
             report = await run_round(member.node, round_index)
             if isinstance(report, Jump):
-                member.node.gate.open(report.round_index)
+                await land(member.node, report.round_index)
                 round_index = report.round_index
                 continue
             round_index += 1

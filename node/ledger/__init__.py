@@ -5,7 +5,7 @@ later that nothing of it was changed.
 """
 
 from node.ledger.chain import Head
-from node.ledger.ledger import SETTINGS, Envelope, Ledger
+from node.ledger.ledger import SETTINGS, Closing, Envelope, Ledger
 from node.ledger.rows import Count, Wanted
 
-__all__ = ["SETTINGS", "Count", "Envelope", "Head", "Ledger", "Wanted"]
+__all__ = ["SETTINGS", "Closing", "Count", "Envelope", "Head", "Ledger", "Wanted"]

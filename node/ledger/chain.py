@@ -1,11 +1,11 @@
 """A hash chain over what a ledger must not change once it is written.
 
 Each link says what a subject holds since it was last written: what this node signed for a round,
-what a closed round was frozen with, what was found of it, who was cast out and why, what was
-noted. The newest link of a subject is what its rows must still add up to. What retention drops
-leaves an anchor, the last link that was dropped, and a link that names it; what lives on is linked
-again first. Whoever can write the file can write the chain anew as well: it proves no more than
-that the file agrees with a head that somebody noted elsewhere.
+what a closed round was frozen with (or had been, before it was closed anew), what was found of it,
+who was cast out and why, what was noted. The newest link of a subject is what its rows must still
+add up to. What retention drops leaves an anchor, the last link that was dropped, and a link that
+names it; what lives on is linked again first. Whoever can write the file can write the chain anew
+as well: it proves no more than that the file agrees with a head that somebody noted elsewhere.
 
 It opens no file and holds no transaction.
 """
@@ -41,13 +41,14 @@ class Kind(StrEnum):
 
     SIGNED = "signed"
     CLOSED = "closed"
+    REOPENED = "reopened"
     JUDGED = "judged"
     CAST_OUT = "cast_out"
     NOTED = "noted"
     FORGOTTEN = "forgotten"
 
 
-BY_ROUND = (Kind.SIGNED, Kind.CLOSED, Kind.JUDGED)
+BY_ROUND = (Kind.SIGNED, Kind.CLOSED, Kind.REOPENED, Kind.JUDGED)
 """Kinds whose subject is a round, and is forgotten with it."""
 
 _ROUND_BITS = 64
@@ -167,7 +168,7 @@ def links(file: sqlite3.Connection) -> Iterator[Link]:
 
 def subjects_of(file: sqlite3.Connection, kind: Kind) -> list[str]:
     """Return what a kind's rows are about now."""
-    if kind is Kind.FORGOTTEN:
+    if kind in {Kind.FORGOTTEN, Kind.REOPENED}:
         return []
     found = [str(row[0]) for row in file.execute(_SUBJECTS[kind])]
     return [one.lower() for one in found] if kind is Kind.CAST_OUT else found
@@ -189,21 +190,20 @@ def key_of(kind: Kind, subject: str) -> int | bytes | str:
     return round_index
 
 
+_NAMES = {
+    Kind.SIGNED: "round {}, what this node signed",
+    Kind.CLOSED: "round {}, what it was closed with",
+    Kind.REOPENED: "round {}, what it had been closed with before",
+    Kind.JUDGED: "round {}, what was found of its completions",
+    Kind.CAST_OUT: "that the author with the key {} was cast out",
+    Kind.NOTED: "the note {!r}",
+    Kind.FORGOTTEN: "that the rounds before {} were forgotten",
+}
+
+
 def named(kind: Kind, subject: str) -> str:
     """Return what a link is about, for people."""
-    match kind:
-        case Kind.SIGNED:
-            return f"round {subject}, what this node signed"
-        case Kind.CLOSED:
-            return f"round {subject}, what it was closed with"
-        case Kind.JUDGED:
-            return f"round {subject}, what was found of its completions"
-        case Kind.CAST_OUT:
-            return f"that the author with the key {subject} was cast out"
-        case Kind.NOTED:
-            return f"the note {subject!r}"
-        case Kind.FORGOTTEN:
-            return f"that the rounds before {subject} were forgotten"
+    return _NAMES[kind].format(subject)
 
 
 def content_of(file: sqlite3.Connection, kind: Kind, subject: str) -> bytes:
@@ -211,7 +211,8 @@ def content_of(file: sqlite3.Connection, kind: Kind, subject: str) -> bytes:
     if kind is Kind.FORGOTTEN:
         last = anchor(file)
         return digest("drl/ledger-anchor/1", _encoded(last.seq), _encoded(last.link))
-    found = file.execute(_ROWS[kind], (key_of(kind, subject),))
+    rows = _ROWS[Kind.CLOSED if kind is Kind.REOPENED else kind]
+    found = file.execute(rows, (key_of(kind, subject),))
     values = (_encoded(one) for row in found for one in row)
     return digest("drl/ledger-content/1", *values)
 

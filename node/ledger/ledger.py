@@ -40,6 +40,21 @@ class Envelope:
     own: bool
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """What a round is closed with.
+
+    Args:
+        round_index: 0-based round.
+        digests: Of its contributions, 32 bytes each.
+        raws: Messages of peers, among them all of theirs that these contributions consist of.
+    """
+
+    round_index: int
+    digests: tuple[bytes, ...]
+    raws: tuple[bytes, ...]
+
+
 class Ledger:
     """One SQLite file in WAL mode; every write is durable when the call returns.
 
@@ -69,7 +84,7 @@ class Ledger:
         self._write(round_index, [raw], own=False)
 
     def _write(self, round_index: int, raws: Iterable[bytes], *, own: bool) -> None:
-        named = [(round_index, own, hashlib.sha256(raw).digest(), raw) for raw in raws]
+        named = _named(round_index, raws, own=own)
         self._file.execute(f"PRAGMA synchronous={'FULL' if own else 'NORMAL'}")
         with self._transaction() as file:
             new = file.executemany(_INSERT_ENVELOPE, named).rowcount
@@ -205,6 +220,21 @@ class Ledger:
             if file.execute("INSERT OR IGNORE INTO closed VALUES (?, ?)", row).rowcount:
                 chain.append(file, Kind.CLOSED, str(round_index))
 
+    def close_anew(self, rounds: Iterable[Closing]) -> None:
+        """Freeze closed rounds with other contributions, all of them or none, flushed to the disk.
+
+        What they had been frozen with stays in the hash chain.
+        """
+        self._file.execute("PRAGMA synchronous=FULL")
+        with self._transaction() as file:
+            for one in rounds:
+                chain.append(file, Kind.REOPENED, str(one.round_index))
+                file.execute("DELETE FROM closed WHERE round = ?", (one.round_index,))
+                file.executemany(_INSERT_ENVELOPE, _named(one.round_index, one.raws, own=False))
+                digests = json.dumps([digest.hex() for digest in one.digests])
+                file.execute("INSERT INTO closed VALUES (?, ?)", (one.round_index, digests))
+                chain.append(file, Kind.CLOSED, str(one.round_index))
+
     def frozen(self, round_index: int) -> frozenset[bytes] | None:
         """Return the digests that a closed round was frozen with; None for all of it."""
         row = self._file.execute(
@@ -244,3 +274,10 @@ class Ledger:
     def close(self) -> None:
         """Close the file; everything in it is already safe."""
         self._file.close()
+
+
+def _named(
+    round_index: int, raws: Iterable[bytes], *, own: bool
+) -> list[tuple[int, bool, bytes, bytes]]:
+    """Return messages as the rows in which they are kept."""
+    return [(round_index, own, hashlib.sha256(raw).digest(), raw) for raw in raws]

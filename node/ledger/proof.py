@@ -153,6 +153,9 @@ def _entered(link: Link, newest: dict[tuple[Kind, str], Link]) -> Iterator[Misfi
             del newest[one]
         newest[kind, ""] = link
         return
+    if kind is Kind.REOPENED:
+        newest.pop((Kind.CLOSED, link.subject), None)
+        return
     earlier = newest.get((kind, link.subject))
     if kind is Kind.CLOSED and earlier is not None and earlier.content != link.content:
         where = f"round {link.subject}, closed"

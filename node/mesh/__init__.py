@@ -4,7 +4,16 @@
 seeded, for tests. Neither is imported here, so that naming a type costs no network library.
 """
 
-from node.mesh.mesh import Decision, Mesh, OnEvent, Validate, no_event
+from node.mesh.mesh import Answer, Decision, Mesh, OnEvent, Validate, no_answer, no_event
 from node.mesh.settings import MeshSettings
 
-__all__ = ["Decision", "Mesh", "MeshSettings", "OnEvent", "Validate", "no_event"]
+__all__ = [
+    "Answer",
+    "Decision",
+    "Mesh",
+    "MeshSettings",
+    "OnEvent",
+    "Validate",
+    "no_answer",
+    "no_event",
+]

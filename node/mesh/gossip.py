@@ -25,11 +25,13 @@ from node.mesh.conduct import Conduct
 from node.mesh.dialer import Dialer
 from node.mesh.gate import JudgeError
 from node.mesh.host import build_host, check_free, close_host
-from node.mesh.mesh import Decision, OnEvent, Validate, no_event
+from node.mesh.mesh import Answer, Decision, OnEvent, Validate, no_answer, no_event
 from node.mesh.pubsub import HardenedPubsub
+from node.mesh.questions import Questions
 from node.mesh.router import HardenedGossipSub
 from node.mesh.settings import MESSAGE_BYTES_CEILING, MESSAGE_BYTES_MAX, MeshSettings
 from node.mesh.swarm import HardenedHost
+from node.mesh.written import multiaddrs, named_peers
 from protocol.identity import Keypair, PeerId
 
 SAVE_S = 10.0
@@ -56,6 +58,8 @@ async def open_gossip_mesh(
     is_allowed: Callable[[PeerId], bool] = lambda _peer: True,
     message_bytes_max: int = MESSAGE_BYTES_MAX,
     on_event: OnEvent = no_event,
+    answer: Answer = no_answer,
+    question_protocol: str = "",
 ) -> AsyncIterator["GossipMesh"]:
     """Join the swarm for as long as the block lasts.
 
@@ -70,6 +74,8 @@ async def open_gossip_mesh(
         is_allowed: Whether a peer may be connected at all; asked upon each connection.
         message_bytes_max: Longest message, by the swarm's parameters.
         on_event: Told what happened.
+        answer: Asked for answers to neighbours' questions.
+        question_protocol: The libp2p protocol of questions; empty: none are asked or answered.
 
     Yields:
         The mesh, listening; peers come as they are reached.
@@ -78,16 +84,16 @@ async def open_gossip_mesh(
         NetworkFault: An address is malformed, or cannot be listened on.
         ConfigFault: The installed py-libp2p is not one that this was made for.
         ValueError: The limit is more than a frame can hold.
-        Exception: Whatever `validate` raised: a bug of ours, which ends the mesh.
+        Exception: Whatever `validate` or `answer` raised: a bug of ours, which ends the mesh.
     """
     if not 1 <= message_bytes_max <= MESSAGE_BYTES_CEILING:
         raise ValueError(
             f"message_bytes_max is {message_bytes_max}; it must be 1 to {MESSAGE_BYTES_CEILING}, "
             "the most that fits one frame"
         )
-    named = _named_peers(settings)
-    listen = _multiaddrs(settings.listen, "listen")
-    announce = _multiaddrs(settings.announce, "announce")
+    named = named_peers(settings)
+    listen = multiaddrs(settings.listen, "listen")
+    announce = multiaddrs(settings.announce, "announce")
     for address in listen:
         check_free(address)
     book = AddressBook(
@@ -116,6 +122,8 @@ async def open_gossip_mesh(
         conduct=conduct,
         message_bytes_max=message_bytes_max,
         on_event=on_event,
+        answer=answer,
+        question_protocol=question_protocol,
     )
     async with _ungrouped(mesh):
         await mesh.listen(listen)
@@ -154,6 +162,8 @@ class GossipMesh:
         conduct: Conduct,
         message_bytes_max: int,
         on_event: OnEvent,
+        answer: Answer,
+        question_protocol: str,
     ) -> None:
         random = Random(keypair.peer_id.to_bytes())  # noqa: S311 - spreads waits; no secret
         self.failure: JudgeError | None = None
@@ -190,14 +200,29 @@ class GossipMesh:
             on_peers=self._compare_peers,
             random=random,
         )
-        self._dialer = Dialer(
-            host.get_network(),
-            own=keypair.peer_id,
-            book=book,
-            settings=settings,
+        self._questions = self._build_questions(question_protocol, answer)
+        self._dialer = self._build_dialer(random)
+
+    def _build_dialer(self, random: Random) -> Dialer:
+        return Dialer(
+            self.host.get_network(),
+            own=self._keypair.peer_id,
+            book=self._book,
+            settings=self._settings,
             connected=self.peers,
-            on_event=on_event,
+            on_event=self._on_event,
             random=random,
+        )
+
+    def _build_questions(self, protocol: str, answer: Answer) -> Questions:
+        return Questions(
+            self.host,
+            protocol,
+            answer,
+            conduct=self.conduct,
+            counts=self.pubsub.counts,
+            on_event=self._on_event,
+            on_bug=self._fail,
         )
 
     @property
@@ -219,6 +244,14 @@ class GossipMesh:
         if not 1 <= len(data) <= self._message_bytes_max:
             raise ValueError(f"a message has 1 to {self._message_bytes_max} bytes, not {len(data)}")
         await self.pubsub.publish(self._topic, data)
+
+    async def ask(self, peer: PeerId, question: bytes) -> bytes:
+        """Put a question to one neighbour; see `Mesh.ask`.
+
+        Raises:
+            ValueError: It is empty or too long.
+        """
+        return await self._questions.ask(peer, question)
 
     def peers(self) -> tuple[PeerId, ...]:
         """Peers that are connected and subscribed to our topic, in the order of their ids."""
@@ -316,9 +349,9 @@ class GossipMesh:
         for peer in sorted(present - self._present):
             self._book.meet(peer)
             self._newcomer.set()
-            self._on_event("peer_connected", {"peer": peer, "peers": len(present)})
+            self._on_event("peer_connected", {"peer": str(peer), "peers": len(present)})
         for peer in sorted(self._present - present):
-            self._on_event("peer_disconnected", {"peer": peer, "peers": len(present)})
+            self._on_event("peer_disconnected", {"peer": str(peer), "peers": len(present)})
         self._present = present
         self._dialer.notice()
 
@@ -339,36 +372,3 @@ class GossipMesh:
 def _own(text: str, own: PeerId) -> Address:
     address = Address.parse(text.partition("/p2p/")[0])
     return Address(address.kind, address.host, address.port, own)
-
-
-def _named_peers(settings: MeshSettings) -> frozenset[PeerId]:
-    """Return who is expected at the addresses of the first peers."""
-    named = []
-    for text in settings.peers:
-        try:
-            peer = Address.parse(text).peer
-        except ValueError as error:
-            raise NetworkFault(
-                f"peer address {text!r}: {error}",
-                fix="copy the whole line that the other node prints when it starts",
-            ) from error
-        if peer is None:
-            raise NetworkFault(
-                f"peer address {text!r} does not say who should answer there",
-                fix="append /p2p/ and the peer id that the other node prints when it starts",
-            )
-        named.append(peer)
-    return frozenset(named)
-
-
-def _multiaddrs(texts: tuple[str, ...], purpose: str) -> list[Multiaddr]:
-    addresses = []
-    for text in texts:
-        try:
-            addresses.append(Multiaddr(str(Address.parse(text))))
-        except ValueError as error:
-            raise NetworkFault(
-                f"cannot {purpose} {text!r}: {error}",
-                fix="write an address like /ip4/0.0.0.0/tcp/4001",
-            ) from error
-    return addresses

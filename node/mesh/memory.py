@@ -4,19 +4,27 @@ For tests and the laboratory. Each hop takes its time, so that one may overtake 
 be lost, as the seed says. Two runs of one seed deliver alike under a mock clock, and under any
 clock where hops take no time, as long as the publishing tasks run in the same order (trio
 shuffles its tasks). Messages are not signed, since nobody here can pretend to be another, and not
-kept: who joins or is linked after a publish does not hear of it.
+kept: who joins or is linked after a publish does not hear of it. Questions and answers take their
+hops as messages do; who asked in vain knows it once both hops could have been taken.
 """
 
-import heapq
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from random import Random
 
 import trio
 
-from node.mesh.mesh import Decision, OnEvent, Validate, no_event
+from node.mesh.flights import Flights
+from node.mesh.mesh import (
+    Answer,
+    Decision,
+    OnEvent,
+    Validate,
+    check_question,
+    checked_answer,
+    no_answer,
+    no_event,
+)
 from node.mesh.seen import SeenIds
 from node.mesh.settings import MESSAGE_BYTES_MAX
 from protocol.identity import PeerId
@@ -28,17 +36,26 @@ _COUNTED = {
 }
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class _Flight:
-    """One copy of a message between two members, ordered by when it lands."""
+class _Reply:
+    """The answer to one question, once it has come or is known not to come."""
 
-    due_s: float
-    number: int
-    receiver: PeerId = field(compare=False)
-    forwarder: PeerId = field(compare=False)
-    author: PeerId = field(compare=False)
-    message_id: bytes = field(compare=False)
-    payload: bytes = field(compare=False)
+    def __init__(self) -> None:
+        self._answer = b""
+        self._known = trio.Event()
+
+    def come(self, answer: bytes) -> None:
+        """Take the answer."""
+        self._answer = answer
+        self._known.set()
+
+    def fail(self) -> None:
+        """Note that none will come."""
+        self._known.set()
+
+    async def wait(self) -> bytes:
+        """Return the answer, b"" if there is none."""
+        await self._known.wait()
+        return self._answer
 
 
 @asynccontextmanager
@@ -61,7 +78,7 @@ async def open_memory_swarm(
         The swarm.
 
     Raises:
-        Exception: Whatever a `validate` raised: a bug of its owner, which ends the swarm.
+        Exception: Whatever a `validate` or `answer` raised: its owner's bug, which ends the swarm.
     """
     swarm = MemorySwarm(seed, delay_s=delay_s, loss=loss, degree=degree)
     async with trio.open_nursery() as nursery:
@@ -83,19 +100,10 @@ class MemorySwarm:
         loss: float,
         degree: int | None,
     ) -> None:
-        if not 0 <= delay_s[0] <= delay_s[1]:
-            raise ValueError(f"delay_s is {delay_s}; it must be a range of times, shortest first")
-        if not 0 <= loss <= 1:
-            raise ValueError(f"loss is {loss}; it must be a share, 0 to 1")
         self.failure: Exception | None = None
-        self._random = Random(seed)  # noqa: S311 - to be repeated, not to be secret
-        self._delay_s = delay_s
-        self._loss = loss
+        self._flights = Flights(seed, delay_s=delay_s, loss=loss)
         self._degree = degree
         self._members: dict[PeerId, MemoryMesh] = {}
-        self._flights: list[_Flight] = []
-        self._flown = 0
-        self._changed = trio.Event()
 
     def join(
         self,
@@ -104,6 +112,7 @@ class MemorySwarm:
         *,
         message_bytes_max: int = MESSAGE_BYTES_MAX,
         on_event: OnEvent = no_event,
+        answer: Answer = no_answer,
     ) -> "MemoryMesh":
         """Add a member and link it to others.
 
@@ -112,13 +121,14 @@ class MemorySwarm:
             validate: Asked about, and so handed, each message once.
             message_bytes_max: Longest message.
             on_event: Told of peers coming and going.
+            answer: Asked for answers to neighbours' questions.
         """
         if peer_id in self._members:
             raise ValueError(f"{peer_id} is in the swarm already")
-        mesh = MemoryMesh(self, peer_id, validate, message_bytes_max, on_event)
+        mesh = MemoryMesh(self, peer_id, validate, message_bytes_max, on_event, answer)
         others = sorted(self._members)
         if self._degree is not None and self._degree < len(others):
-            others = self._random.sample(others, self._degree)
+            others = self._flights.random.sample(others, self._degree)
         self._members[peer_id] = mesh
         for other in others:
             self.link(peer_id, other)
@@ -136,56 +146,57 @@ class MemorySwarm:
             raise ValueError(f"{one} is no neighbour of its own")
         self._members[one].neighbours.add(other)
         self._members[other].neighbours.add(one)
-        self._members[one].on_event("peer_connected", {"peer": other})
-        self._members[other].on_event("peer_connected", {"peer": one})
+        self._members[one].on_event("peer_connected", {"peer": str(other)})
+        self._members[other].on_event("peer_connected", {"peer": str(one)})
 
     def cut(self, one: PeerId, other: PeerId) -> None:
         """Part two neighbours; what flies between them is lost."""
         if other in self._members[one].neighbours:
             self._members[one].neighbours.discard(other)
             self._members[other].neighbours.discard(one)
-            self._members[one].on_event("peer_disconnected", {"peer": other})
-            self._members[other].on_event("peer_disconnected", {"peer": one})
+            self._members[one].on_event("peer_disconnected", {"peer": str(other)})
+            self._members[other].on_event("peer_disconnected", {"peer": str(one)})
 
     def send(
         self, sender: PeerId, receiver: PeerId, author: PeerId, message_id: bytes, payload: bytes
     ) -> None:
-        """Put one copy in flight, or lose it."""
-        delay_s = self._random.uniform(*self._delay_s)
-        if self._random.random() < self._loss:
-            return
-        self._flown += 1
-        flight = _Flight(
-            due_s=trio.current_time() + delay_s if self._delay_s[1] > 0 else 0.0,
-            number=self._flown,
-            receiver=receiver,
-            forwarder=sender,
-            author=author,
-            message_id=message_id,
-            payload=payload,
-        )
-        heapq.heappush(self._flights, flight)
-        self._changed.set()
+        """Put one copy of a message in flight, or lose it."""
+
+        def land(member: MemoryMesh) -> None:
+            member.take(sender, author, message_id, payload)
+
+        self._flights.send(sender, receiver, land)
+
+    def ask(self, asker: PeerId, peer: PeerId, question: bytes) -> _Reply:
+        """Put a question in flight, and what is answered to it."""
+        reply = _Reply()
+        known_s = trio.current_time() + 2 * self._flights.delay_s_max
+
+        def give_up() -> None:
+            rest_s = known_s - trio.current_time()
+            # To the asker itself, whom nobody cuts off.
+            self._flights.send_surely(rest_s, asker, asker, lambda _asker: reply.fail(), reply.fail)
+
+        def be_answered(answerer: MemoryMesh) -> None:
+            answer = answerer.reply(asker, question)
+            self._flights.send(peer, asker, lambda _asker: reply.come(answer), give_up)
+
+        self._flights.send(asker, peer, be_answered, give_up)
+        return reply
 
     async def run(self, scope: trio.CancelScope) -> None:
-        """Let flights land when they are due, for ever; a failing `validate` cancels `scope`."""
+        """Let flights land when they are due, for ever; a member's failure cancels `scope`."""
         while True:
-            self._changed = trio.Event()
-            due_s = self._flights[0].due_s if self._flights else float("inf")
-            if due_s > trio.current_time():
-                with trio.move_on_at(due_s):
-                    await self._changed.wait()
-                continue
-            flight = heapq.heappop(self._flights)
+            flight = await self._flights.next()
             receiver = self._members.get(flight.receiver)
-            if receiver is not None and flight.forwarder in receiver.neighbours:
-                try:
-                    receiver.take(
-                        flight.forwarder, flight.author, flight.message_id, flight.payload
-                    )
-                except Exception as error:  # noqa: BLE001 - nothing hostile: raised on closing
-                    self.failure = error
-                    scope.cancel()
+            try:
+                if receiver is not None and receiver.hears(flight.sender):
+                    flight.land(receiver)
+                else:
+                    flight.be_lost()
+            except Exception as error:  # noqa: BLE001 - nothing hostile: raised on closing
+                self.failure = error
+                scope.cancel()
             await trio.lowlevel.checkpoint()
 
 
@@ -199,12 +210,14 @@ class MemoryMesh:
         validate: Validate,
         message_bytes_max: int,
         on_event: OnEvent,
+        answer: Answer,
     ) -> None:
         self.peer_id = peer_id
         self.neighbours: set[PeerId] = set()
         self.on_event = on_event
         self._swarm = swarm
         self._validate = validate
+        self._answer = answer
         self._message_bytes_max = message_bytes_max
         self._seen = SeenIds(trio.current_time)
         self._counts: Counter[str] = Counter()
@@ -229,6 +242,19 @@ class MemoryMesh:
         self._spread(self.peer_id, message_id, data, besides=self.peer_id)
         await trio.lowlevel.checkpoint()
 
+    async def ask(self, peer: PeerId, question: bytes) -> bytes:
+        """Put a question to one neighbour; see `Mesh.ask`.
+
+        Raises:
+            ValueError: It is empty or too long.
+        """
+        check_question(question)
+        self._counts["questions_asked"] += 1
+        await trio.lowlevel.checkpoint()
+        if peer not in self.neighbours:
+            return b""
+        return await self._swarm.ask(self.peer_id, peer, question).wait()
+
     def peers(self) -> tuple[PeerId, ...]:
         """Our neighbours, in the order of their ids."""
         return tuple(sorted(self.neighbours))
@@ -236,6 +262,16 @@ class MemoryMesh:
     def counters(self) -> Mapping[str, int]:
         """Count what passed since the start."""
         return dict(self._counts)
+
+    def hears(self, sender: PeerId) -> bool:
+        """Say whether what a member sends us arrives."""
+        return sender in self.neighbours or sender == self.peer_id
+
+    def reply(self, asker: PeerId, question: bytes) -> bytes:
+        """Answer a neighbour's question."""
+        answer = checked_answer(self._answer, question, asker)
+        self._counts["questions_answered"] += 1
+        return answer
 
     def take(self, forwarder: PeerId, author: PeerId, message_id: bytes, data: bytes) -> None:
         """Ask about a message if it is new, and pass it on if it is to be."""

@@ -1,14 +1,15 @@
 """What the rest of the node knows of the swarm: publish bytes, be asked about bytes.
 
-A mesh carries one topic's messages to every peer that shares the topic. It does not know what
-the bytes mean, which round it is, or who may be trusted; it asks `Validate` once about every
-message it has not seen, and does as it is told.
+A mesh carries one topic's messages to every peer that shares the topic, and a question to one
+neighbour at a time. It does not know what the bytes mean, which round it is, or who may be
+trusted; it asks `Validate` once about every message it has not seen, and does as it is told.
 """
 
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Protocol
 
+from protocol.constants import ANSWER_BYTES_MAX, QUESTION_BYTES_MAX
 from protocol.identity import PeerId
 
 
@@ -30,6 +31,41 @@ It is also how messages are delivered: there is no queue of them to read. It run
 reads of a socket, so it must be cheap and must not block; what it raises is a bug of ours and
 ends the mesh. A node's own messages are not shown to it.
 """
+
+Answer = Callable[[bytes, PeerId], bytes]
+"""Asked for an answer to a neighbour's question; b"" means none.
+
+Synchronous, cheap; what it raises is a bug of ours and ends the mesh, as with `Validate`.
+"""
+
+
+def no_answer(_question: bytes, _asker: PeerId) -> bytes:
+    """Answer nothing."""
+    return b""
+
+
+def check_question(question: bytes) -> None:
+    """Raise unless a question may be put to a neighbour.
+
+    Raises:
+        ValueError: It is empty or too long.
+    """
+    if not 1 <= len(question) <= QUESTION_BYTES_MAX:
+        raise ValueError(f"a question has 1 to {QUESTION_BYTES_MAX} bytes, not {len(question)}")
+
+
+def checked_answer(answer: Answer, question: bytes, asker: PeerId) -> bytes:
+    """Return the answer to a question, ours to give.
+
+    Raises:
+        ValueError: It is too long: a bug of ours.
+        Exception: Whatever `answer` raised: a bug of ours.
+    """
+    given = answer(question, asker)
+    if len(given) > ANSWER_BYTES_MAX:
+        raise ValueError(f"an answer has at most {ANSWER_BYTES_MAX} bytes, not {len(given)}")
+    return given
+
 
 OnEvent = Callable[[str, Mapping[str, object]], None]
 """Told what happened: a past-tense name (`peer_connected`) and its fields."""
@@ -59,6 +95,16 @@ class Mesh(Protocol):
 
         Raises:
             ValueError: It is longer than a message may be; the caller should have split it.
+        """
+        ...
+
+    async def ask(self, peer: PeerId, question: bytes) -> bytes:
+        """Put a question to one neighbour; b"" where it does not answer.
+
+        It may be gone, busy, unable, too slow, or its answer too long.
+
+        Raises:
+            ValueError: The question is empty or too long.
         """
         ...
 

@@ -22,11 +22,11 @@ library's does, to 16 MiB) is memory that a stranger may fill. At 50 ms this car
 
 HELD_BYTES_MAX = 1024 * 1024
 """Bytes held unread for one connection, over all its streams: four full windows. An honest peer
-has two or three streams."""
+has two to four streams."""
 
 STREAMS_MAX = 16
 """Inbound streams of one connection at a time; an honest peer has one for gossip, and now and
-then one for identify or ping."""
+then one for a question, identify or ping."""
 
 STREAMS_RATE = 4.0
 STREAMS_BURST = 32.0
@@ -49,6 +49,17 @@ class HardenedYamux(Yamux):
         if sum(map(len, self.stream_buffers.values())) + length > HELD_BYTES_MAX:
             raise trio.TooSlowError
         return await super()._read_data_body(length)
+
+    async def _write_frame(self, data: bytes) -> None:
+        """Write a frame whole, or hang up: after a part of one the peer reads on out of step."""
+        async with self._write_lock:
+            try:
+                await self.secured_conn.write(data)
+            except trio.Cancelled:
+                with trio.CancelScope(shield=True):
+                    await self.secured_conn.close()
+                raise
+        await trio.lowlevel.checkpoint()
 
 
 class OneMuxer(MuxerMultistream):

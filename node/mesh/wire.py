@@ -8,6 +8,7 @@ they are concatenated, so a frame of several publishes is the concatenation of `
 """
 
 from collections.abc import Container
+from contextlib import suppress
 from typing import Protocol
 
 import trio
@@ -72,17 +73,22 @@ class FrameReader:
 
     The library reads a length byte by byte, and each read of a Yamux stream answers with a window
     update of its own: four encrypted packets for one small message.
+
+    Args:
+        stream: What to cut.
+        bytes_max: Longest frame.
     """
 
-    def __init__(self, stream: Readable) -> None:
+    def __init__(self, stream: Readable, bytes_max: int = FRAME_BYTES_MAX) -> None:
         self._stream = stream
+        self._bytes_max = bytes_max
         self._buffer = bytearray()
 
     async def next_frame(self) -> bytes:
         """Return the next frame's payload.
 
         Raises:
-            FrameError: The length is malformed or above `FRAME_BYTES_MAX`.
+            FrameError: The length is malformed or above the limit.
             StreamEndedError: There is no more.
         """
         while True:
@@ -96,13 +102,23 @@ class FrameReader:
                 raise StreamEndedError
             self._buffer += received
 
+    async def expect_end(self) -> None:
+        """Wait for the end of the stream, where nothing may follow.
+
+        Raises:
+            FrameError: Something does.
+        """
+        with suppress(EOFError):  # as the library's error is, and no connection that broke
+            if self._buffer or await self._stream.read(_READ_BYTES):
+                raise FrameError("more than one frame")
+
     def _cut(self) -> bytes | None:
         """Take one whole frame off the buffer, if there is one."""
         length = shift = 0
         for used, byte in enumerate(self._buffer[:_LENGTH_BYTES_MAX], start=1):
             length |= byte % _MORE << shift
             shift += 7
-            if length > FRAME_BYTES_MAX:
+            if length > self._bytes_max:
                 raise FrameError("frame too long")
             if byte < _MORE:
                 if len(self._buffer) < used + length:

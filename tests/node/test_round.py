@@ -13,12 +13,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
+from node.exchange import Exchange
 from node.gate import Gate
 from node.learning import StepReport
 from node.ledger import Ledger
 from node.mailbox import Mailbox
 from node.mesh.memory import MemorySwarm, open_memory_swarm
-from node.round import REJOIN_S, Participant, RoundReport, listen, run_round
+from node.round import REJOIN_S, Participant, RoundReport, land, listen, run_round
 from node.work import Contributed, Evaluation, Opened, Trained
 from protocol.contribution import Contribution
 from protocol.identity import Keypair, PeerId
@@ -94,6 +95,7 @@ class Swarm:
         ledger = self.ledgers.enter_context(
             closing(Ledger(self.directory / f"{key.peer_id.short}.db"))
         )
+        exchange = Exchange(self.parameters, ledger, lambda _name, _fields: None)
         gate = Gate(
             parameters=self.parameters,
             schedule=self.schedule,
@@ -109,8 +111,9 @@ class Swarm:
             schedule=self.schedule,
             pace=pace,
             gate=gate,
+            exchange=exchange,
             mailbox=mailbox,
-            mesh=self.mesh.join(key.peer_id, gate.validate),
+            mesh=self.mesh.join(key.peer_id, gate.validate, answer=exchange.answer),
             compute=Script(self.contribute, key),
             tell=lambda _name, _fields: None,
         )
@@ -172,6 +175,50 @@ async def test_nodes_that_start_together_train_on_the_same_in_the_same_order(
 
     assert script(a).trained == script(b).trained == script(c).trained
     assert [len(trained) for trained in script(a).trained.values()] == [6] * 5
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_where_every_tenth_hop_loses_what_it_carries_all_train_on_the_same_in_time(
+    parameters: Parameters,
+    schedule: Schedule,
+    contribute: Callable[..., Contribution],
+    tmp_path: Path,
+    keys: list[Keypair],
+    autojump_clock: MockClock,
+    seed: int,
+) -> None:
+    """Neither gossip tells a thing twice here nor does an author; a neighbour is asked."""
+    reports: list[RoundReport | Jump] = []
+    with ExitStack() as ledgers:
+        async with open_memory_swarm(seed, delay_s=(0.0, 0.1), loss=0.1) as mesh:
+            lossy = Swarm(parameters, schedule, contribute, tmp_path, mesh, ledgers)
+            async with (
+                lossy.join(keys[0], authors_min=3) as a,
+                lossy.join(keys[1], authors_min=3) as b,
+                lossy.join(keys[2], authors_min=3) as c,
+                trio.open_nursery() as nursery,
+            ):
+                for node in (a, b, c):
+                    nursery.start_soon(rounds, node, 8, reports)
+
+    assert {one.ended for one in reports if isinstance(one, RoundReport)} == {"complete"}
+    assert script(a).trained == script(b).trained == script(c).trained
+    assert [len(trained) for trained in script(a).trained.values()] == [6] * 8
+
+
+async def test_whoever_jumps_asks_what_was_said_in_that_round_before(
+    swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
+) -> None:
+    async with swarm.join(keys[0], authors_min=2) as ahead, swarm.join(keys[1]) as jumps:
+        ahead.gate.open(9)
+        ahead.pace.begin(9, 0.0)
+        with trio.move_on_after(1.0):
+            await run_round(ahead, 9)
+        assert not jumps.mailbox.take(9)  # told while it was elsewhere
+
+        await land(jumps, 9)
+
+        assert {one.author for one in jumps.mailbox.take(9)} == {keys[0].peer_id}
 
 
 async def test_a_silent_peer_costs_one_deadline_and_no_more(

@@ -36,6 +36,7 @@ def section(number: int) -> str:
 
 RULES = table("rule | verdict")
 EVIDENCE_RULES = table("evidence rule | verdict")
+EXCHANGE_RULES = table("exchange rule | verdict")
 PACE_RULES = table("rule | what")
 TAG = r"# (\[REJECT\]|\[IGNORE\]) "
 
@@ -53,10 +54,13 @@ def test_rules_are_numbered_without_gaps() -> None:
     assert [row[0] for row in EVIDENCE_RULES] == [
         f"E{number}" for number in range(1, len(EVIDENCE_RULES) + 1)
     ]
+    assert [row[0] for row in EXCHANGE_RULES] == [
+        f"X{number}" for number in range(1, len(EXCHANGE_RULES) + 1)
+    ]
     assert [row[0] for row in PACE_RULES] == [f"P{n}" for n in range(1, len(PACE_RULES) + 1)]
 
 
-@pytest.mark.parametrize("row", [*RULES, *EVIDENCE_RULES], ids=lambda row: row[0])
+@pytest.mark.parametrize("row", [*RULES, *EVIDENCE_RULES, *EXCHANGE_RULES], ids=lambda row: row[0])
 def test_each_rule_has_a_reason_with_its_verdict_and_a_function(row: list[str]) -> None:
     _, verdict, reason, _, kept_by = row
 
@@ -86,6 +90,8 @@ def test_every_check_in_the_code_stands_under_its_verdict() -> None:
     assert verdicts[: len(flat)] == flat
     assert verdicts[len(flat) :] == [*["[IGNORE]"] * 4, "[REJECT]", "[IGNORE]"]
     assert re.findall(TAG, evidence) == [row[1] for row in EVIDENCE_RULES]
+    exchange = (Path(protocol.__file__).parent / "exchange.py").read_text("utf-8")
+    assert re.findall(TAG, exchange) == [row[1] for row in EXCHANGE_RULES]
 
 
 def test_every_parameter_is_in_the_table_in_the_order_of_hashing() -> None:

@@ -11,6 +11,7 @@ from protocol.admission import Admission
 from protocol.beacon import HashChain
 from protocol.envelope import open_envelope
 from protocol.errors import Refused
+from protocol.exchange import name_of, open_answer, open_question
 from protocol.hashing import digest
 from protocol.identity import Keypair, PeerId, verify
 from protocol.parameters import Parameters
@@ -25,6 +26,7 @@ NAMES = [
     "envelopes.json",
     "refusals.json",
     "evidence.json",
+    "exchanges.json",
 ]
 
 
@@ -51,6 +53,24 @@ def test_every_file_is_known_and_is_made_from_the_code_as_it_is() -> None:
     assert list(made) == NAMES
     for name, cases in made.items():
         assert json.loads(json.dumps(cases)) == load(name), name
+
+
+@pytest.mark.parametrize("case", load("exchanges.json"), ids=["open", "closed"])
+def test_exchanges(case: dict[str, Any]) -> None:
+    parameters = parameters_of(case["swarm"])
+    question = open_question(bytes.fromhex(case["question"]), parameters.digest())
+    answer = open_answer(
+        bytes.fromhex(case["answer"]), question, message_bytes_max=parameters.message_bytes_max
+    )
+    held = [bytes.fromhex(raw) for raw in case["held_by_the_neighbour"]]
+    frozen = case["closed_with"]
+
+    assert question.round_index == case["round"]
+    assert [raw.hex() for raw in held if name_of(raw) in question.names] == case[
+        "held_by_the_asker"
+    ]
+    assert [raw.hex() for raw in answer.messages] == case["held_by_the_neighbour"][1:]
+    assert frozen == (None if answer.frozen is None else [one.hex() for one in answer.frozen])
 
 
 @pytest.mark.parametrize("case", load("identities.json"), ids=lambda case: case["peer_id"][-8:])

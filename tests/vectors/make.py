@@ -16,11 +16,12 @@ from protocol.contribution import Completion, Contribution
 from protocol.envelope import Part, open_part, seal
 from protocol.errors import Refused
 from protocol.evidence import Evidence
+from protocol.exchange import Question, answer_to
 from protocol.identity import Keypair
 from protocol.parameters import Parameters
 from protocol.puzzle import zero_bits
 from protocol.schedule import Schedule
-from protocol.topics import address_topic, contribution_topic
+from protocol.topics import address_topic, contribution_topic, question_protocol
 
 HERE = Path(__file__).parent
 SEEDS = tuple(bytes([number]) * 32 for number in (1, 2, 3))
@@ -89,6 +90,7 @@ def swarms() -> list[dict[str, Any]]:
             "digest": parameters.digest().hex(),
             "contribution_topic": contribution_topic(parameters),
             "address_topic": address_topic(parameters),
+            "question_protocol": question_protocol(parameters),
             "prompts_per_author": parameters.prompts_per_author,
             "completions_per_author": parameters.completions_per_author,
             "payload_bytes_max": parameters.payload_bytes_max,
@@ -230,6 +232,30 @@ def evidence() -> list[dict[str, Any]]:
     ]
 
 
+def exchanges() -> list[dict[str, Any]]:
+    """A question of who holds one of two messages, answered while a round is open and after."""
+    keypairs = [Keypair.from_seed(seed) for seed in SEEDS[:2]]
+    held = [
+        raw
+        for seed, keypair in zip(SEEDS, keypairs, strict=False)
+        for raw in seal(contribution("tokens", seed), keypair, TOKENS)
+    ]
+    question = Question.about(TOKENS.digest(), 0, held[:1])
+    digests = sorted(open_part(raw, TOKENS).digest for raw in held)
+    return [
+        {
+            "swarm": "tokens",
+            "round": 0,
+            "held_by_the_asker": [held[0].hex()],
+            "held_by_the_neighbour": [raw.hex() for raw in held],
+            "closed_with": None if frozen is None else [digest.hex() for digest in frozen],
+            "question": question.to_bytes().hex(),
+            "answer": answer_to(question, held, frozen).to_bytes().hex(),
+        }
+        for frozen in (None, digests)
+    ]
+
+
 def refusals() -> list[dict[str, Any]]:
     """Messages admitted in order, all but the last, whose reason is given."""
     cases = []
@@ -277,6 +303,7 @@ def vectors() -> dict[str, list[dict[str, Any]]]:
         "envelopes.json": envelopes(),
         "refusals.json": refusals(),
         "evidence.json": evidence(),
+        "exchanges.json": exchanges(),
     }
 
 

@@ -1,4 +1,5 @@
 import errno
+import json
 import os
 import shutil
 import signal
@@ -52,6 +53,27 @@ def test_only_the_last_few_are_kept(make_snapshot: MakeSnapshot, tmp_path: Path)
         save(tmp_path, make_snapshot(round_index), keep_last=2)
 
     assert names(tmp_path) == ["round-00000010", "round-00000011"]
+
+
+def test_the_latest_up_to_a_round_is_found(make_snapshot: MakeSnapshot, tmp_path: Path) -> None:
+    for round_index in (8, 10, 12):
+        save(tmp_path, make_snapshot(round_index))
+
+    found = {up_to: latest(tmp_path, up_to=up_to).path for up_to in (7, 8, 11, 12, 99)}
+
+    assert found[7] is None
+    assert [str(found[one])[-2:] for one in (8, 11, 12, 99)] == ["08", "10", "12", "12"]
+
+
+def test_what_lies_between_is_of_a_history_that_was_given_up(
+    make_snapshot: MakeSnapshot, tmp_path: Path
+) -> None:
+    for round_index in (8, 9, 10, 11, 12):
+        save(tmp_path, make_snapshot(round_index), keep_last=9)
+
+    save(tmp_path, make_snapshot(11), keep_last=9, void_after=9)
+
+    assert [name[-2:] for name in names(tmp_path)] == ["08", "09", "11", "12"]
 
 
 def test_order_is_by_number_and_not_by_spelling(
@@ -146,6 +168,20 @@ def test_what_is_missing_is_named(make_snapshot: MakeSnapshot, tmp_path: Path, n
     (damaged,) = latest(tmp_path).damaged
 
     assert damaged.reason == f"{name} is missing"
+
+
+def test_a_manifest_that_lacks_a_file_says_which(
+    make_snapshot: MakeSnapshot, tmp_path: Path
+) -> None:
+    """So do those of versions that had fewer files."""
+    path = save(tmp_path, make_snapshot())
+    manifest = json.loads((path / "MANIFEST.json").read_text())
+    del manifest["files"]["kept.safetensors"]
+    (path / "MANIFEST.json").write_text(json.dumps(manifest))
+
+    (damaged,) = latest(tmp_path).damaged
+
+    assert damaged.reason == "its manifest names no kept.safetensors"
 
 
 def test_only_damaged_ones_are_no_latest_and_strictly_a_fault(

@@ -1,6 +1,7 @@
 """What was written and not touched fits; whatever was touched since is found and named."""
 
 import hashlib
+import json
 import random
 import shutil
 import sqlite3
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from node.faults import DataDirFault
-from node.ledger import Head, Ledger
+from node.ledger import Closing, Head, Ledger
 from node.ledger import chain as chain_
 from node.ledger.chain import Kind
 from node.ledger.misfit import Misfit
@@ -135,6 +136,34 @@ def test_a_message_added_to_a_closed_round_is_found(path: Path, signed: Signed) 
         file.execute("INSERT INTO envelopes VALUES (1, 0, sha256(?1), ?1)", (raw,))
 
         assert misfit(copy).where.startswith("round 1, what it was closed with (link")
+
+
+def test_a_round_that_was_closed_anew_fits_and_only_as_it_was_written(
+    path: Path, signed: Signed
+) -> None:
+    """Closing it otherwise behind the ledger's back is found all the same."""
+    raw, digest = signed(2, 1)
+    with copied(path) as (copy, file):
+        with closing(Ledger(copy)) as ledger:
+            (kept, *_) = sorted(ledger.frozen(1) or ())
+            ledger.close_anew([Closing(round_index=1, digests=(kept, digest), raws=(raw,))])
+            assert ledger.frozen(1) == {kept, digest}
+            assert raw in [one.raw for one in ledger.envelopes(1)]
+        assert prove(copy).misfit is None
+
+        file.execute("UPDATE closed SET digests = ? WHERE round = 1", (json.dumps([kept.hex()]),))
+
+        assert misfit(copy).where.startswith("round 1, what it was closed with (link")
+
+
+def test_a_round_closed_anew_without_a_word_of_it_in_the_chain_is_found(path: Path) -> None:
+    """A second closing needs a link that says what the first one was."""
+    with copied(path) as (copy, file):
+        kept = json.loads(rows_of(file, "closed")[0][1])[:1]
+        file.execute("UPDATE closed SET digests = ? WHERE round = 1", (json.dumps(kept),))
+        chain_.append(file, Kind.CLOSED, "1")
+
+        assert misfit(copy).where == "round 1, closed"
 
 
 def test_the_first_thing_is_named_with_what_was_expected_found_and_what_to_do(path: Path) -> None:

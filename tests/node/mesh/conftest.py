@@ -54,7 +54,7 @@ async def gossip_node(
     index: int, member: Member, *, topic: str = TOPIC, **settings: Any
 ) -> AsyncIterator[GossipMesh]:
     """Open one node over TCP, impatient so that tests are short."""
-    own = ("known_peers_path", "conduct_path", "is_allowed")
+    own = ("known_peers_path", "conduct_path", "is_allowed", "answer", "question_protocol")
     options = {name: settings.pop(name) for name in own if name in settings}
     impatient = {"redial_s_min": 0.1, "redial_s_max": 0.5, "dial_timeout_s": 5.0} | settings
     async with open_gossip_mesh(

@@ -119,7 +119,7 @@ async def test_a_node_whose_peer_is_away_works_alone_until_it_comes(lab: "Lab") 
             await lab.until(mesh.peers)
             await mesh.publish(b"together")
             await lab.until(lambda: b"together" in first.heard)
-            assert member.told("peer_connected")[0]["peer"] == lab.keypair(1).peer_id
+            assert member.told("peer_connected")[0]["peer"] == str(lab.keypair(1).peer_id)
         await lab.until(lambda: member.told("peer_disconnected"))
 
 

@@ -7,6 +7,8 @@ import trio
 from trio.testing import MockClock
 
 from node.mesh.memory import MemorySwarm, open_memory_swarm
+from protocol.constants import ANSWER_BYTES_MAX, QUESTION_BYTES_MAX
+from protocol.identity import PeerId
 
 if TYPE_CHECKING:
     from conftest import Lab, Member
@@ -152,3 +154,129 @@ async def test_settings_that_make_no_sense_are_refused(
     with pytest.raises(ValueError, match=complaint):
         async with open_memory_swarm(1, **settings):  # type: ignore[arg-type]
             pass
+
+
+# --- questions ----------------------------------------------------------------------------
+
+
+def echo(question: bytes, asker: PeerId) -> bytes:
+    return question + b" of " + asker.to_bytes()
+
+
+async def test_a_neighbour_answers_a_question(lab: "Lab") -> None:
+    async with open_memory_swarm(1) as swarm:
+        asker = swarm.join(lab.keypair(1).peer_id, lab.Member().validate)
+        there = swarm.join(lab.keypair(2).peer_id, lab.Member().validate, answer=echo)
+
+        assert await asker.ask(there.peer_id, b"what") == b"what of " + asker.peer_id.to_bytes()
+        assert await there.ask(asker.peer_id, b"what") == b""
+        assert asker.counters() == {"questions_asked": 1, "questions_answered": 1}
+
+
+async def test_only_a_neighbour_does(lab: "Lab") -> None:
+    async with open_memory_swarm(1) as swarm:
+        asker = swarm.join(lab.keypair(1).peer_id, lab.Member().validate)
+        there = swarm.join(lab.keypair(2).peer_id, lab.Member().validate, answer=echo)
+        swarm.cut(asker.peer_id, there.peer_id)
+
+        assert await asker.ask(there.peer_id, b"what") == b""
+        assert await asker.ask(asker.peer_id, b"what") == b""
+        assert await asker.ask(lab.keypair(3).peer_id, b"what") == b""
+
+
+@pytest.mark.parametrize("length", [0, QUESTION_BYTES_MAX + 1])
+async def test_a_question_of_a_length_that_is_none_is_not_put(lab: "Lab", length: int) -> None:
+    async with open_memory_swarm(1) as swarm:
+        asker = swarm.join(lab.keypair(1).peer_id, lab.Member().validate)
+        with pytest.raises(ValueError, match=f"a question has 1 to 49152 bytes, not {length}"):
+            await asker.ask(lab.keypair(2).peer_id, bytes(length))
+
+
+async def test_question_and_answer_take_a_hop_each(autojump_clock: MockClock, lab: "Lab") -> None:
+    async with open_memory_swarm(1, delay_s=(2.0, 3.0)) as swarm:
+        asker = swarm.join(lab.keypair(1).peer_id, lab.Member().validate)
+        there = swarm.join(lab.keypair(2).peer_id, lab.Member().validate, answer=echo)
+        began_s = trio.current_time()
+
+        assert await asker.ask(there.peer_id, b"what")
+        assert 4.0 <= trio.current_time() - began_s <= 6.0
+
+
+async def test_who_asked_in_vain_knows_it_after_two_hops(
+    autojump_clock: MockClock, lab: "Lab"
+) -> None:
+    async with open_memory_swarm(1, delay_s=(0.5, 2.0), loss=1.0) as swarm:
+        asker = swarm.join(lab.keypair(1).peer_id, lab.Member().validate)
+        there = swarm.join(lab.keypair(2).peer_id, lab.Member().validate, answer=echo)
+        began_s = trio.current_time()
+
+        assert await asker.ask(there.peer_id, b"what") == b""
+        assert trio.current_time() - began_s == pytest.approx(4.0)
+
+
+@pytest.mark.parametrize("leaves", ["asker", "asked"])
+async def test_who_leaves_neither_answers_nor_waits_for_ever(
+    autojump_clock: MockClock, lab: "Lab", leaves: str
+) -> None:
+    async with open_memory_swarm(1, delay_s=(1.0, 1.0)) as swarm, trio.open_nursery() as nursery:
+        asker = swarm.join(lab.keypair(1).peer_id, lab.Member().validate)
+        there = swarm.join(lab.keypair(2).peer_id, lab.Member().validate, answer=echo)
+        leaver = asker if leaves == "asker" else there
+
+        @nursery.start_soon
+        async def leave() -> None:
+            await trio.sleep(0.5)
+            swarm.leave(leaver.peer_id)
+
+        with trio.fail_after(5):
+            assert await asker.ask(there.peer_id, b"what") == b""
+        assert "questions_answered" not in there.counters()
+
+
+@pytest.mark.parametrize("delay_s", [(0.0, 0.0), (0.1, 0.4)])
+async def test_a_seed_says_which_questions_are_answered(
+    autojump_clock: MockClock, lab: "Lab", delay_s: tuple[float, float]
+) -> None:
+    async def answered(seed: int) -> list[bool]:
+        async with open_memory_swarm(seed, loss=0.3, delay_s=delay_s) as swarm:
+            asker = swarm.join(lab.keypair(1).peer_id, lab.Member().validate)
+            there = swarm.join(lab.keypair(2).peer_id, lab.Member().validate, answer=echo)
+            return [bool(await asker.ask(there.peer_id, b"%d" % one)) for one in range(400)]
+
+    first = await answered(1)
+
+    assert first == await answered(1)
+    assert first != await answered(2)
+    assert sum(first) / 400 == pytest.approx(0.7 * 0.7, abs=0.08)
+
+
+async def test_a_question_overtakes_no_message_where_hops_take_no_time(lab: "Lab") -> None:
+    async with open_memory_swarm(1) as swarm:
+        member = lab.Member()
+        asker = swarm.join(lab.keypair(1).peer_id, lab.Member().validate)
+        there = swarm.join(
+            lab.keypair(2).peer_id,
+            member.validate,
+            answer=lambda _question, _asker: b"%d" % len(member.heard),
+        )
+        for number in range(20):
+            await asker.publish(b"%d" % number)
+
+        assert await asker.ask(there.peer_id, b"how many") == b"20"
+
+
+@pytest.mark.parametrize("given", [None, bytes(ANSWER_BYTES_MAX + 1)], ids=["raises", "too long"])
+async def test_an_answer_that_fails_ends_the_swarm(lab: "Lab", given: bytes | None) -> None:
+    def answer(_question: bytes, _asker: PeerId) -> bytes:
+        if given is None:
+            raise LookupError("our bug")
+        return given
+
+    async def ask() -> None:
+        async with open_memory_swarm(1) as swarm:
+            asker = swarm.join(lab.keypair(1).peer_id, lab.Member().validate)
+            there = swarm.join(lab.keypair(2).peer_id, lab.Member().validate, answer=answer)
+            await asker.ask(there.peer_id, b"what")
+
+    with pytest.raises((LookupError, ValueError), match=r"our bug|an answer has at most 1048576"):
+        await ask()

@@ -54,6 +54,27 @@ async def test_frames_are_cut_wherever_the_network_cuts_the_stream(piece: int) -
     assert [await reader.next_frame() for _ in payloads] == payloads
 
 
+@pytest.mark.parametrize("limit", [100, 200_000])
+async def test_a_reader_has_the_limit_it_was_given(limit: int) -> None:
+    assert await wire.FrameReader(Bytes(framed(bytes(limit)), 999), limit).next_frame()
+    with pytest.raises(wire.FrameError, match="too long"):
+        await wire.FrameReader(Bytes(wire.varint(limit + 1), 999), limit).next_frame()
+
+
+async def test_nothing_may_follow_the_last_frame() -> None:
+    class Ends(Bytes):
+        async def read(self, n: int | None = None) -> bytes:
+            if not self.data:
+                raise EOFError
+            return await super().read(n)
+
+    alone, followed = (wire.FrameReader(Ends(framed(*many), 2)) for many in ([b"a"], [b"a", b""]))
+    assert await alone.next_frame() == await followed.next_frame() == b"a"
+    await alone.expect_end()
+    with pytest.raises(wire.FrameError, match="more than one frame"):
+        await followed.expect_end()
+
+
 async def test_frames_that_came_together_are_read_together() -> None:
     """Each read of a Yamux stream costs a window update, so many small reads are dear."""
     stream = Bytes(framed(*[b"x" * 100] * 50), piece=1 << 20)
