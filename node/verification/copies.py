@@ -10,24 +10,14 @@ Equal texts of two authors in one round accuse neither. Which came first differs
 node, and whoever could choose it could make nodes with equal weights train on different sets.
 """
 
-import base64
-import hashlib
 import math
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from node.verdict import Reason, Verdict
+from node.verification.past import Past
 from node.verification.shingles import likeness, shingles
 from node.verification.submission import Submission
-
-PROMPTS_MAX = 4096
-"""Prompts whose past texts are remembered; the longest unasked is forgotten first."""
-TEXTS_MAX = 64
-"""Texts remembered of one prompt: several rounds of a group. With as many prompts as are
-remembered, about 30 MB, and 8 MB of a checkpoint."""
-DIGEST_BYTES = 16
-"""Of a text that is remembered; who makes two texts of one digest has only copied himself."""
 
 Explains = Callable[[Submission], bool | None]
 """Whether chance may write this text twice; None if that cannot be told."""
@@ -77,7 +67,7 @@ class Copies:
     def __init__(self, *, explains: Explains = never_told, near: float | None = None) -> None:
         self._explains = explains
         self._near = near
-        self._past: OrderedDict[int, OrderedDict[bytes, int]] = OrderedDict()
+        self._past = Past()
 
     def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:
         """Return one verdict for each item, and remember all texts for later rounds.
@@ -102,22 +92,12 @@ class Copies:
         return verdicts
 
     def plain(self) -> list[list[object]]:
-        """Return what is remembered as values that JSON can carry, the longest unasked first."""
-        return [
-            [
-                prompt_index,
-                list(texts.values()),
-                base64.b64encode(b"".join(texts)).decode("ascii"),
-            ]
-            for prompt_index, texts in self._past.items()
-        ]
+        """Return what is remembered as values that JSON can carry."""
+        return self._past.plain()
 
     def restore(self, plain: Sequence[Sequence[Any]]) -> None:
         """Take up what `plain` gave."""
-        self._past = OrderedDict(
-            (prompt_index, OrderedDict(zip(_split(base64.b64decode(joined)), rounds, strict=True)))
-            for prompt_index, rounds, joined in plain
-        )
+        self._past.restore(plain)
 
     def _verdict(self, item: Submission, first: int, siblings: Sequence["_Cut"]) -> Verdict:
         reason, detail = self._copy(item, first)
@@ -138,8 +118,7 @@ class Copies:
     def _copy(self, item: Submission, first: int) -> tuple[Reason | None, str]:
         if first < item.index:
             return Reason.COPY_OF_OWN, f"as number {first}"
-        past = self._past.get(item.prompt_index)
-        then = past.get(_digest(item.text)) if past else None
+        then = self._past.round_of(item.prompt_index, item.text)
         if then is not None and then < item.round_index:
             return Reason.COPY_OF_PAST, f"as in round {then}"
         return None, ""
@@ -157,14 +136,7 @@ class Copies:
 
     def _remember(self, items: Iterable[Submission]) -> None:
         for item in items:
-            texts = self._past.setdefault(item.prompt_index, OrderedDict())
-            self._past.move_to_end(item.prompt_index)
-            digest = _digest(item.text)
-            texts[digest] = min(item.round_index, texts.get(digest, item.round_index))
-            while len(texts) > TEXTS_MAX:
-                texts.popitem(last=False)
-            while len(self._past) > PROMPTS_MAX:
-                self._past.popitem(last=False)
+            self._past.note(item.prompt_index, item.text, item.round_index)
 
 
 class _Cut(NamedTuple):
@@ -172,12 +144,3 @@ class _Cut(NamedTuple):
 
     place: int
     runs: frozenset[tuple[str, ...]]
-
-
-def _digest(text: str) -> bytes:
-    encoded = text.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(encoded, digest_size=DIGEST_BYTES).digest()
-
-
-def _split(joined: bytes) -> list[bytes]:
-    return [joined[at : at + DIGEST_BYTES] for at in range(0, len(joined), DIGEST_BYTES)]

@@ -7,7 +7,6 @@ import pytest
 
 from node.verdict import Reason
 from node.verification import Copies, Submission, explained_below, explained_by_likelihood
-from node.verification.copies import PROMPTS_MAX, TEXTS_MAX
 
 Make = Callable[..., Submission]
 LONG = "one two three four five six seven eight nine ten"
@@ -100,19 +99,6 @@ def test_to_judge_a_round_again_changes_nothing(submission: Make) -> None:
     reasons(stage, [submission("a", round_index=4)])
 
     assert reasons(stage, items) == first == [Reason.CLEAN] * 2
-
-
-def test_memory_is_bounded_in_texts_and_prompts(submission: Make) -> None:
-    stage = Copies(explains=never)
-    stage.judge([submission(str(number)) for number in range(TEXTS_MAX + 1)], own=[])
-
-    assert reasons(stage, [submission("0", round_index=1)]) == [Reason.CLEAN]
-    assert reasons(stage, [submission(str(TEXTS_MAX), round_index=1)]) == [Reason.COPY_OF_PAST]
-
-    stage.judge(
-        [submission("x", prompt_index=number) for number in range(1, PROMPTS_MAX + 1)], own=[]
-    )
-    assert reasons(stage, [submission(str(TEXTS_MAX), round_index=1)]) == [Reason.CLEAN]
 
 
 def test_chance_excuses_what_it_explains(submission: Make) -> None:
