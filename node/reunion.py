@@ -36,8 +36,8 @@ ROUNDS_BACK = 2
 ASKED_MAX = 3
 """How many neighbours are asked for a set, one after another."""
 
-PAGES_MAX = 4
-"""How many answers of one neighbour make up a round; one holds a megabyte."""
+PAGES_MAX = 8
+"""How many answers of one neighbour make up a round; one holds half a megabyte."""
 
 REST_MAX = 64
 """After a reunion that failed a node waits a round before it tries again, then two, then four, and

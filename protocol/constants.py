@@ -54,7 +54,7 @@ A member's evidence is always heard; what is told of strangers must not flood th
 QUESTION_BYTES_MAX = 49_152
 """Changing breaks: who can ask. Longest question that a node puts to one neighbour."""
 
-ANSWER_BYTES_MAX = 1_048_576
+ANSWER_BYTES_MAX = 524_288
 """Changing breaks: who can answer. Longest answer to one question.
 
 What does not fit is asked for again, at another time or of another neighbour.

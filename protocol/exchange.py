@@ -31,7 +31,8 @@ many a question has 41,008 bytes. Who holds more names the first, and is sent so
 _QUESTION_FIELDS = 4
 _ANSWER_FIELDS = 6
 _ANSWER_HEADER_BYTES = 64
-_MESSAGE_HEADER_BYTES = 5
+_SHORT_BYTES = 256
+"""From this length on a byte string's own header has three bytes instead of two."""
 
 
 def name_of(raw: bytes) -> bytes:
@@ -105,7 +106,7 @@ def answer_to(question: Question, held: Iterable[bytes], frozen: Sequence[bytes]
     for raw in held:
         if name_of(raw) in known:
             continue
-        room -= len(raw) + _MESSAGE_HEADER_BYTES
+        room -= len(raw) + (2 if len(raw) < _SHORT_BYTES else 3)
         if room < 0 or len(messages) == NAMES_MAX:
             break
         messages.append(raw)

@@ -13,12 +13,15 @@ from live import Live, live_node
 
 from node.mesh.wire import varint
 from protocol.admission import Admission
+from protocol.constants import ANSWER_BYTES_MAX
 from protocol.envelope import open_part
 from protocol.errors import Refused
+from protocol.exchange import Question, open_answer
 from protocol.hashing import digest as hashed
 from protocol.hashing import u64
 from protocol.identity import Keypair
-from protocol.parameters import Encoding
+from protocol.packing import pack
+from protocol.parameters import VERSION, Encoding
 
 REFUSED_MS_MAX = 100.0
 
@@ -102,7 +105,24 @@ def decoders() -> dict[str, float]:
         + b"x" * (1 << 20)
     )
     found["a text of a mebibyte"] = timed(lambda: admission.admit(huge, round_index=0))
+    question = Question.about(text.digest(), 0, [])
+    header = b"\x96" + pack([VERSION, text.digest(), 0, True])[1:]
+    for name, rest in in_answers().items():
+        data = (header + rest).ljust(ANSWER_BYTES_MAX, b"\xc0")[:ANSWER_BYTES_MAX]
+        found[f"an answer of {name}"] = timed(
+            lambda data=data: open_answer(data, question, message_bytes_max=48 * 1024)
+        )
     return found
+
+
+def in_answers() -> dict[str, bytes]:
+    """Return what could follow the header of a neighbour's answer, as long as one may be."""
+    return {
+        "a million digests": b"\xdd" + (1_000_000).to_bytes(4, "big"),
+        "nested arrays": b"\x91" * ANSWER_BYTES_MAX,
+        "many empty messages": b"\x90\xdc\x10\x00" + b"\xc4\x00" * 4096,
+        "one long message": b"\x90\x91\xc6" + (1_000_000).to_bytes(4, "big"),
+    }
 
 
 async def thrown(data: bytes, number: int, live: Live) -> float:

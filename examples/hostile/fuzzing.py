@@ -40,6 +40,7 @@ from protocol.admission import Admission
 from protocol.envelope import open_envelope, open_part
 from protocol.errors import Refused
 from protocol.evidence import Evidence, is_evidence, open_evidence
+from protocol.exchange import Question, answer_to, open_answer, open_question
 from protocol.identity import Keypair, PeerId
 from protocol.payload import open_payload
 
@@ -99,10 +100,14 @@ def corpus() -> dict[str, list[bytes]]:
     hello = rpc_pb2.RPC(
         subscriptions=[rpc_pb2.RPC.SubOpts(subscribe=True, topicid=ground.TOPIC)], control=control
     )
+    question = Question.about(ground.PARAMETERS.digest(), 0, messages[:2])
+    digests = sorted(part.digest for part in parts)
     return {
         "envelope": messages,
         "payload": [part.payload for part in parts],
         "evidence": [proof],
+        "question": [question.to_bytes()],
+        "answer": [answer_to(question, messages, one).to_bytes() for one in (None, digests)],
         "announcement": [encode_announcement([place, place])],
         "frame": [publish_field(one) for one in gossip] + [hello.SerializeToString()],
     }
@@ -112,6 +117,9 @@ def decoders() -> dict[str, tuple[Decoder, tuple[type[Exception], ...]]]:
     """Return what reads strangers' bytes, and what each may raise."""
     key = ground.keypair("fuzz")
     part = open_part(ground.message(key, 0, 0), ground.PARAMETERS)
+    swarm = ground.PARAMETERS.digest()
+    question = Question.about(swarm, 0, [])
+    longest = ground.PARAMETERS.message_bytes_max
 
     def payload(data: bytes) -> object:
         return open_payload(
@@ -127,6 +135,11 @@ def decoders() -> dict[str, tuple[Decoder, tuple[type[Exception], ...]]]:
         "envelope": (lambda data: open_envelope([data], ground.PARAMETERS), (Refused,)),
         "payload": (payload, (Refused,)),
         "evidence": (open_evidence, (Refused,)),
+        "question": (lambda data: open_question(data, swarm), (Refused,)),
+        "answer": (
+            lambda data: open_answer(data, question, message_bytes_max=longest),
+            (Refused,),
+        ),
         "announcement": (lambda data: decode_announcement(data, key.peer_id), (ValueError,)),
         "frame": (parse_frame, (FrameError,)),
     }

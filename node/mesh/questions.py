@@ -35,7 +35,7 @@ ANSWER_BURST = 3.0
 asker puts a question to somebody every two seconds at most."""
 
 ANSWERS_MAX = 4
-"""Answers that are written at a time: 4 MiB are held for askers that read slowly."""
+"""Answers that are written at a time: 2 MiB are held for askers that read slowly."""
 ANSWERS_PER_ADDRESS_MAX = 2
 """The same to one address, so that no single one keeps all others from being answered."""
 

@@ -86,7 +86,7 @@ def test_an_answer_is_as_full_as_it_may_be_and_the_rest_is_asked_for_again(size:
     assert len(answer.to_bytes()) <= ANSWER_BYTES_MAX
     assert opened(answer.to_bytes(), question) == answer
     assert answer.messages == tuple(held[: len(answer.messages)])
-    full = len(answer.to_bytes()) + max(size, 4) + 5 + 64 > ANSWER_BYTES_MAX
+    full = len(answer.to_bytes()) + max(size, 4) + 64 > ANSWER_BYTES_MAX
     assert full or len(answer.messages) == NAMES_MAX
     again = Question.about(SWARM, ROUND_INDEX_MAX, answer.messages)
     assert answer_to(again, held, None).messages[0] == held[len(answer.messages)]

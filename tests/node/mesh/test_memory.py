@@ -278,5 +278,5 @@ async def test_an_answer_that_fails_ends_the_swarm(lab: "Lab", given: bytes | No
             there = swarm.join(lab.keypair(2).peer_id, lab.Member().validate, answer=answer)
             await asker.ask(there.peer_id, b"what")
 
-    with pytest.raises((LookupError, ValueError), match=r"our bug|an answer has at most 1048576"):
+    with pytest.raises((LookupError, ValueError), match=r"our bug|an answer has at most 524288"):
         await ask()

@@ -212,7 +212,7 @@ async def test_an_answer_that_fails_ends_the_mesh(lab: "Lab", given: bytes | Non
                 assert await other.ask(mesh.peer_id, b"what") == b""
                 await trio.sleep_forever()
 
-    with pytest.raises((LookupError, ValueError), match=r"our bug|an answer has at most 1048576"):
+    with pytest.raises((LookupError, ValueError), match=r"our bug|an answer has at most 524288"):
         await serve()
 
 
