@@ -23,15 +23,16 @@ from node.config import load_config, read_assignments
 from node.daemon import engine_settings
 from node.datadir import make_private_directory
 from node.ledger import Ledger
-from node.mesh import Decision, MeshSettings
+from node.mesh import Decision, Mesh, MeshSettings
 from node.mesh.gossip import open_gossip_mesh
 from node.round import open_desk
 from node.settings import RoundSettings
+from protocol.constants import WINDOW_ROUNDS
 from protocol.envelope import open_part
 from protocol.errors import Reason
 from protocol.identity import PeerId
 from protocol.parameters import Parameters
-from protocol.topics import address_topic, contribution_topic
+from protocol.topics import address_topic, contribution_topic, question_protocol
 
 SEED = 10
 OURS = ("checkpoint.every=4", "round.join_s=1.5")
@@ -46,7 +47,7 @@ SAME = ("policy_digest", "loss", "grad_norm", "ratio_mean", "own_reward", "token
 
 
 class Listener:
-    """A peer that says nothing, and judges by the node's own gate what it hears.
+    """A peer that says nothing, judges by the node's own gate what it hears, and asks for the rest.
 
     Args:
         parameters: Of the swarm.
@@ -55,15 +56,18 @@ class Listener:
 
     def __init__(self, parameters: Parameters, ledger: Ledger) -> None:
         self._parameters = parameters
-        self._gate = open_desk(
+        desk = open_desk(
             ground.keypair("listener"),
             parameters,
             RoundSettings(),
             ledger=ledger,
             tell=lambda _name, _fields: None,
             open_round=0,
-        ).gate
+        )
+        self._gate, self._exchange = desk.gate, desk.exchange
+        self._later = trio.Event()
         self.accepted: set[bytes] = set()
+        self.asked_for = 0
         self.refused: Counter[str] = Counter()
 
     def validate(self, data: bytes, forwarder: PeerId) -> Decision:
@@ -71,6 +75,7 @@ class Listener:
         now = open_part(data, self._parameters).round_index
         if now > self._gate.open_round:
             self._gate.open(now)
+            self._later.set()
         before = Counter(self._gate.refused)
         decision = self._gate.validate(data, forwarder)
         if decision is Decision.ACCEPT:
@@ -80,6 +85,23 @@ class Listener:
         if reasons or data not in self.accepted:
             self.refused.update(reasons or ["not heard before, yet not accepted"])
         return decision
+
+    async def make_up(self, mesh: Mesh) -> None:
+        """Ask for what is missing of a round as soon as the author is in a later one."""
+        while True:
+            await self._later.wait()
+            self._later = trio.Event()
+            for round_index in range(
+                max(0, self._gate.open_round - WINDOW_ROUNDS), self._gate.open_round
+            ):
+                held = self._exchange.held(round_index)
+                if len(held) >= self._parameters.prompts_per_author:
+                    continue
+                for peer in mesh.peers():
+                    answer = await self._exchange.ask(mesh, peer, round_index, held)
+                    for raw in () if answer is None else answer.messages:
+                        self.validate(raw, peer)
+                        self.asked_for += raw in self.accepted
 
 
 async def measure(*, short: bool) -> dict[str, Any]:
@@ -106,14 +128,19 @@ async def disturbed(place: Path, undisturbed: Mortal, *, rounds: int, kills: int
     faults: list[str] = []
     with closing(Ledger(place / "listener.db")) as ledger:
         listener = Listener(parameters, ledger)
-        async with open_gossip_mesh(
-            MeshSettings(),
-            ground.keypair("listener"),
-            contribution_topic(parameters),
-            listener.validate,
-            address_topic=address_topic(parameters),
-            message_bytes_max=parameters.message_bytes_max,
-        ) as mesh:
+        async with (
+            open_gossip_mesh(
+                MeshSettings(),
+                ground.keypair("listener"),
+                contribution_topic(parameters),
+                listener.validate,
+                address_topic=address_topic(parameters),
+                message_bytes_max=parameters.message_bytes_max,
+                question_protocol=question_protocol(parameters),
+            ) as mesh,
+            trio.open_nursery() as nursery,
+        ):
+            nursery.start_soon(listener.make_up, mesh)
             life = ("--rounds", str(rounds), "--peers", mesh.addresses[0])
             try:
                 for step in sorted(random.sample(range(1, rounds - 2), kills)):
@@ -131,6 +158,7 @@ async def disturbed(place: Path, undisturbed: Mortal, *, rounds: int, kills: int
                 await member.until(lambda: None if member.is_alive else True)
             finally:
                 member.kill()
+                nursery.cancel_scope.cancel()
     with copied(member.run_dir) as path:
         faults += compare_ledgers(path, undisturbed, rounds, whole=True)
         said = own_messages(path, rounds)
@@ -144,6 +172,7 @@ async def disturbed(place: Path, undisturbed: Mortal, *, rounds: int, kills: int
         "rounds": rounds,
         "messages": len(said),
         "accepted": len(listener.accepted),
+        "asked_for": listener.asked_for,
         "refused": dict(listener.refused),
         "unheard": len(unheard),
         "rounds_compared": same,
