@@ -69,7 +69,12 @@ def as_sealed(_round_index: int, sealed: Sequence[bytes]) -> Sequence[bytes]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Participant:
-    """All that a round needs: who we are, what was agreed, and the rooms that do the work."""
+    """All that a round needs: who we are, what was agreed, and the rooms that do the work.
+
+    Args:
+        asks: Whether it asks neighbours for what it may have missed. Where nothing can be lost
+            and a run must replay, nothing may hang on how long something took.
+    """
 
     keypair: Keypair
     parameters: Parameters
@@ -82,6 +87,7 @@ class Participant:
     compute: Compute
     tell: Event
     outgoing: Publish = as_sealed
+    asks: bool = True
 
     @property
     def me(self) -> PeerId:
@@ -102,7 +108,9 @@ class Desk:
     mailbox: Mailbox
     tell: Event
 
-    def joined(self, mesh: Mesh, compute: Compute, outgoing: Publish = as_sealed) -> Participant:
+    def joined(
+        self, mesh: Mesh, compute: Compute, outgoing: Publish = as_sealed, *, asks: bool = True
+    ) -> Participant:
         """Return the participant whose mesh asks this desk's gate."""
         return Participant(
             keypair=self.keypair,
@@ -116,6 +124,7 @@ class Desk:
             compute=compute,
             tell=self.tell,
             outgoing=outgoing,
+            asks=asks,
         )
 
 
@@ -288,7 +297,8 @@ def sealed(node: Participant, contributions: tuple[Contribution, ...]) -> tuple[
 async def gather(node: Participant) -> Over | Jump:
     """Wait until the round is over for this node; meanwhile ask for what may have been missed."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(ask_around, node)
+        if node.asks:
+            nursery.start_soon(ask_around, node)
         state = await until_over(node)
         nursery.cancel_scope.cancel()
     return state
@@ -321,7 +331,7 @@ async def make_up(node: Participant, peer: PeerId) -> None:
 async def land(node: Participant, round_index: int) -> None:
     """Begin with the round of a jump: what was said of it before was passed over here."""
     node.gate.open(round_index)
-    for peer in node.mesh.peers()[:ASKED_ON_LANDING]:
+    for peer in node.mesh.peers()[:ASKED_ON_LANDING] if node.asks else ():
         await make_up(node, peer)
 
 

@@ -209,7 +209,8 @@ class Laboratory:
             desk.gate.validate if wire is None else wire.overhearing(desk.gate.validate),
             message_bytes_max=MESSAGE_BYTES_CEILING if wire else parameters.message_bytes_max,
         )
-        node = desk.joined(joined, seat, wire.outgoing if wire else as_sealed)
+        outgoing = wire.outgoing if wire else as_sealed
+        node = desk.joined(joined, seat, outgoing, asks=False)
         return Member(
             index=index,
             is_honest=index < self._cell.honest,
