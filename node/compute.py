@@ -82,9 +82,13 @@ class ProcessCompute:
         """Measure held-out accuracy."""
         return unpack_result(Evaluation, await self._ask("evaluate", prompts=prompts))
 
-    async def save(self, next_round: int, void_after: int | None = None) -> None:
+    async def save(self, next_round: int) -> None:
         """Write a checkpoint."""
-        await self._ask("save", next_round=next_round, void_after=void_after)
+        await self._ask("save", next_round=next_round)
+
+    async def forget_after(self, round_index: int) -> None:
+        """Remove later checkpoints."""
+        await self._ask("forget_after", round_index=round_index)
 
     async def rewind(self, round_index: int) -> Opened:
         """Go back to an earlier checkpoint, in the same process."""

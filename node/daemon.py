@@ -21,19 +21,20 @@ from node.attacks.catalogue import check_adversary
 from node.authorship import open_own_ledger
 from node.bookkeeping import Books
 from node.compute import ProcessCompute, open_process_compute
-from node.config import NodeConfig, swarm_flags
+from node.config import NodeConfig
 from node.datadir import lock_directory, make_private_directory
 from node.faults import ConfigFault, ModelFault
 from node.journal import Journal
 from node.keyfile import load_or_create_key, puzzle_of
 from node.ledger import SETTINGS, Ledger
 from node.log import Event, configure_log, event_sink
-from node.membership import join
+from node.membership import announce, join
 from node.patience import Patience
 from node.reunion import Reunion
 from node.roster import watch_roster
-from node.round import Participant, RoundReport, land, listen, run_round
+from node.round import Participant, RoundReport, as_it_is, land, listen, run_round
 from node.settings import plain
+from node.ways import Ways
 from node.work import EngineSettings, Opened, Trained, WorkerLost
 from protocol.identity import Keypair
 from protocol.pace import Jump
@@ -44,7 +45,12 @@ WORKER_LIVES = 5
 SAVE_S = 3.0
 """How long the checkpoint of a node that was told to end may take."""
 
-QUIET = frozenset({"message_refused", "frame_refused", "stream_refused", "barred"})
+QUIET = frozenset(
+    {
+        *("message_refused", "frame_refused", "stream_refused", "barred"),
+        *("question_refused", "answer_refused"),
+    }
+)
 """Events that a hostile peer can cause by the thousand; they are counted in every round."""
 
 
@@ -132,10 +138,12 @@ async def open_life(config: NodeConfig, keypair: Keypair, tell: Event) -> AsyncI
             with Journal(run_dir / "metrics.jsonl") as metrics:
                 async with join(config, keypair, opened, ledger, tell, compute) as node:
                     announce(config, node, opened, tell)
+                    reunion = reunion_of(node, compute, ledger, tell)
+                    reunion.hold(opened.next_round, opened.policy_digest)
                     yield Life(
                         config=config,
                         node=node,
-                        reunion=reunion_of(node, compute, ledger, tell),
+                        reunion=reunion,
                         compute=compute,
                         ledger=ledger,
                         books=Books(metrics, tell),
@@ -150,12 +158,18 @@ async def open_life(config: NodeConfig, keypair: Keypair, tell: Event) -> AsyncI
 
 def reunion_of(node: Participant, compute: ProcessCompute, ledger: Ledger, tell: Event) -> Reunion:
     """Return what brings a node back to the others where their ways have parted."""
-    return Reunion(
+    ways = Ways(
         me=node.me,
         parameters=node.parameters,
         gate=node.gate,
         exchange=node.exchange,
         mesh=node.mesh,
+    )
+    return Reunion(
+        me=node.me,
+        parameters=node.parameters,
+        gate=node.gate,
+        ways=ways,
         compute=compute,
         ledger=ledger,
         tell=tell,
@@ -210,36 +224,6 @@ def engine_settings(config: NodeConfig) -> EngineSettings:
     )
 
 
-def announce(config: NodeConfig, node: Participant, opened: Opened, tell: Event) -> None:
-    """Say who and where we are, with a line that another operator can paste."""
-    parameters = node.parameters
-    paste = f"drl-node start --peers {node.mesh.addresses[0]} {swarm_flags(config)}".rstrip()
-    print(  # noqa: T201 - for the person who started it; events go to standard error
-        f"peer id    {node.me}\n"
-        + "".join(f"listening  {address}\n" for address in node.mesh.addresses)
-        + f"swarm      {parameters.swarm} ({parameters.digest().hex()[:16]}): {parameters.task}, "
-        f"{parameters.mode}, {parameters.prompts_per_round} prompts x "
-        f"{parameters.completions_per_prompt} completions in {parameters.shares} shares\n"
-        f"join with  {paste}",
-        flush=True,
-    )
-    for path, reason in opened.damaged_checkpoints:
-        tell(
-            "checkpoint_skipped",
-            {"path": path, "why": reason, "goes_on_with_round": opened.next_round},
-        )
-    tell(
-        "node_started",
-        {
-            "peer": str(node.me),
-            "addresses": list(node.mesh.addresses),
-            "swarm": parameters.digest().hex(),
-            "round": opened.next_round,
-            "policy": opened.policy_digest,
-        },
-    )
-
-
 async def live(life: Life) -> None:
     """Take part in round after round; end with a checkpoint however it ends."""
     deaths = 0
@@ -282,9 +266,10 @@ def is_over(life: Life, round_index: int) -> bool:
 async def one_round(life: Life, round_index: int) -> int:
     """Take part in a round and book it; return the next one's index."""
     began_cpu_s = time.process_time()
-    report = await life.patience.until_written(
-        lambda: run_round(life.node, round_index, life.reunion.settle)
-    )
+    # Only the replay proves whose weights are whose.
+    replays = life.config.verify.defence == "default"
+    settle = life.reunion.settle if replays else as_it_is
+    report = await life.patience.until_written(lambda: run_round(life.node, round_index, settle))
     if isinstance(report, Jump):
         life.tell("round_jumped", {"from": round_index, "to": report.round_index})
         await land(life.node, report.round_index)
@@ -312,7 +297,8 @@ async def settle_round(life: Life, report: RoundReport) -> None:
 
 
 async def note_findings(life: Life, round_index: int, trained: Trained) -> None:
-    """Write what was found of a round's completions."""
+    """Write what was found of a round's completions; note the weights that it ended with."""
+    life.reunion.hold(round_index + 1, trained.policy_digest)
     life.ledger.record_findings(round_index, trained.found)
 
 

@@ -235,13 +235,16 @@ class Engine:
         )
         return examiner.evaluate(prompts)
 
-    def save(self, next_round: int, void_after: int | None = None) -> None:
-        """Put all that a restart needs on the disk, whole or not at all.
+    def forget_after(self, round_index: int) -> None:
+        """Remove the checkpoints of later rounds.
 
-        Args:
-            next_round: The round to go on with.
-            void_after: Checkpoints between this round and that one are of a history that was
-                given up.
+        Raises:
+            DiskFault: The disk refuses.
+        """
+        checkpoint.forget_after(self._checkpoints, round_index)
+
+    def save(self, next_round: int) -> None:
+        """Put all that a restart needs on the disk, whole or not at all.
 
         Raises:
             DiskFault: The disk refuses; the last checkpoint stays as it was.
@@ -251,7 +254,6 @@ class Engine:
             self._checkpoints,
             self._trainer.snapshot(next_round, state, self._verifier.kept()),
             keep_last=self._settings.checkpoint.keep_last,
-            void_after=void_after,
         )
 
     @property

@@ -6,6 +6,7 @@ caller's to see to.
 
 from collections.abc import Iterable
 
+from node.faults import Fault
 from node.ledger import Ledger
 from node.log import Event
 from node.mesh import Mesh
@@ -36,18 +37,25 @@ class Exchange:
         return [one.raw for one in self._ledger.envelopes(round_index)]
 
     def answer(self, data: bytes, asker: PeerId) -> bytes:
-        """Return what a neighbour lacks; nothing where it asks for what is no question of ours."""
+        """Return what a neighbour lacks; nothing where it asks for what is no question of ours.
+
+        Nor where the ledger cannot be read: that is for whoever closes the round to say.
+        """
         try:
-            question = open_question(data, self._swarm)
+            return self._answer_to(open_question(data, self._swarm)).to_bytes()
         except Refused as refused:
             self._refuse("question_refused", refused, asker)
-            return b""
+        except Fault:
+            pass
+        return b""
+
+    def _answer_to(self, question: Question) -> Answer:
         frozen = self._ledger.frozen(question.round_index)
         held = self.held(question.round_index)
         if frozen is not None:
             held = [raw for raw in held if open_part(raw, self._parameters).digest in frozen]
         digests = None if frozen is None else sorted(frozen)
-        return answer_to(question, held, digests).to_bytes()
+        return answer_to(question, held, digests)
 
     async def ask(
         self, mesh: Mesh, peer: PeerId, round_index: int, held: Iterable[bytes]

@@ -33,9 +33,13 @@ class InlineCompute:
         """Measure held-out accuracy."""
         return self.engine.evaluate(prompts)
 
-    async def save(self, next_round: int, void_after: int | None = None) -> None:
+    async def save(self, next_round: int) -> None:
         """Write a checkpoint."""
-        self.engine.save(next_round, void_after)
+        self.engine.save(next_round)
+
+    async def forget_after(self, round_index: int) -> None:
+        """Remove later checkpoints."""
+        self.engine.forget_after(round_index)
 
     async def rewind(self, round_index: int) -> Opened:
         """Go back to an earlier checkpoint."""

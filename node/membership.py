@@ -12,7 +12,7 @@ from pathlib import Path
 import trio
 
 from node.attacks.outgoing import wire_adversary
-from node.config import NodeConfig
+from node.config import NodeConfig, swarm_flags
 from node.gate import Gate
 from node.ledger import Ledger
 from node.log import Event
@@ -95,3 +95,33 @@ async def follow_roster(
         gate.heed(admits)
         if wrong is not None:
             tell("roster_unusable", {"cause": wrong, "does": "goes on with what it said before"})
+
+
+def announce(config: NodeConfig, node: Participant, opened: Opened, tell: Event) -> None:
+    """Say who and where we are, with a line that another operator can paste."""
+    parameters = node.parameters
+    paste = f"drl-node start --peers {node.mesh.addresses[0]} {swarm_flags(config)}".rstrip()
+    print(  # noqa: T201 - for the person who started it; events go to standard error
+        f"peer id    {node.me}\n"
+        + "".join(f"listening  {address}\n" for address in node.mesh.addresses)
+        + f"swarm      {parameters.swarm} ({parameters.digest().hex()[:16]}): {parameters.task}, "
+        f"{parameters.mode}, {parameters.prompts_per_round} prompts x "
+        f"{parameters.completions_per_prompt} completions in {parameters.shares} shares\n"
+        f"join with  {paste}",
+        flush=True,
+    )
+    for path, reason in opened.damaged_checkpoints:
+        tell(
+            "checkpoint_skipped",
+            {"path": path, "why": reason, "goes_on_with_round": opened.next_round},
+        )
+    tell(
+        "node_started",
+        {
+            "peer": str(node.me),
+            "addresses": list(node.mesh.addresses),
+            "swarm": parameters.digest().hex(),
+            "round": opened.next_round,
+            "policy": opened.policy_digest,
+        },
+    )

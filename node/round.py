@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import trio
 
 from node.exchange import Exchange
+from node.faults import Fault
 from node.gate import Gate
 from node.ledger import Ledger
 from node.log import Event
@@ -319,20 +320,30 @@ async def ask_around(node: Participant) -> None:
 
 
 async def make_up(node: Participant, peer: PeerId) -> None:
-    """Admit what a neighbour holds of the open round, by the rules of gossip."""
+    """Admit and forward what a neighbour holds of the open round, as if gossip had brought it.
+
+    Not forwarded, it would make this node differ from those to whom the neighbour says nothing.
+    """
     round_index = node.gate.open_round
-    held = node.exchange.held(round_index)
+    try:
+        held = node.exchange.held(round_index)
+    except Fault:
+        return  # of the ledger: whoever closes the round meets it, too
     answer = await node.exchange.ask(node.mesh, peer, round_index, held)
     for raw in () if answer is None else answer.messages:
-        if node.gate.validate(raw, peer) is Decision.REJECT:
+        decision = node.gate.validate(raw, peer)
+        if decision is Decision.REJECT:
             break
+        if decision is Decision.ACCEPT:
+            await node.mesh.publish(raw)
 
 
 async def land(node: Participant, round_index: int) -> None:
     """Begin with the round of a jump: what was said of it before was passed over here."""
     node.gate.open(round_index)
-    for peer in node.mesh.peers()[:ASKED_ON_LANDING] if node.asks else ():
-        await make_up(node, peer)
+    async with trio.open_nursery() as nursery:
+        for peer in node.mesh.peers()[:ASKED_ON_LANDING] if node.asks else ():
+            nursery.start_soon(make_up, node, peer)
 
 
 async def until_over(node: Participant) -> Over | Jump:

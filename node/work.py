@@ -240,9 +240,6 @@ class Rewindable(Compute, Protocol):
         """Go back to the newest checkpoint of this round or before, or to the model as loaded."""
         ...
 
-    async def save(self, next_round: int, void_after: int | None = None) -> None:
-        """Write a checkpoint.
-
-        Those between round `void_after` and this one are removed: their history was given up.
-        """
+    async def forget_after(self, round_index: int) -> None:
+        """Remove the checkpoints of later rounds: their history was given up."""
         ...

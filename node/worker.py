@@ -67,7 +67,10 @@ def perform(engine: Engine, request: dict[str, Any]) -> dict[str, object] | None
         case "evaluate":
             return pack_result(engine.evaluate(request["prompts"]))
         case "save":
-            engine.save(request["next_round"], request["void_after"])
+            engine.save(request["next_round"])
+            return None
+        case "forget_after":
+            engine.forget_after(request["round_index"])
             return None
         case unknown:
             raise AssertionError(unknown)

@@ -3,7 +3,7 @@
 Knows files and tensors. It does not know what is trained, by whom, or what a caller's state means.
 """
 
-from node.checkpoint.directory import Damaged, Latest, latest, load, prepare, save
+from node.checkpoint.directory import Damaged, Latest, forget_after, latest, load, prepare, save
 from node.checkpoint.snapshot import Snapshot
 from node.checkpoint.tensors import copy_into, tensor_chunks
 
@@ -12,6 +12,7 @@ __all__ = [
     "Latest",
     "Snapshot",
     "copy_into",
+    "forget_after",
     "latest",
     "load",
     "prepare",

@@ -69,9 +69,7 @@ def prepare(root: Path) -> None:
             shutil.rmtree(path)
 
 
-def save(
-    root: Path, snapshot: Snapshot, *, keep_last: int = 3, void_after: int | None = None
-) -> Path:
+def save(root: Path, snapshot: Snapshot, *, keep_last: int = 3) -> Path:
     """Write a snapshot so that a crash at any moment leaves it whole or absent.
 
     Args:
@@ -79,8 +77,6 @@ def save(
         snapshot: What to save.
         keep_last: How many checkpoints to keep, this one included; those before them are
             removed once this one is safe.
-        void_after: Those of later rounds than this one, and before the snapshot's, belong to a
-            history that was given up; they are removed, too. None: there are none.
 
     Returns:
         The new checkpoint's directory.
@@ -102,10 +98,18 @@ def save(
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
-        if void_after is not None:
-            _remove_between(root, void_after, snapshot.round_index)
         _remove_older(target, keep=keep_last - 1)
     return target
+
+
+def forget_after(root: Path, round_index: int) -> None:
+    """Remove the checkpoints of later rounds: their history was given up.
+
+    Raises:
+        DiskFault: The disk refuses; the latest ones are gone first.
+    """
+    with _disk_faults(root):
+        _remove(path for at, path in reversed(_numbered(root)) if at > round_index)
 
 
 def load(path: Path) -> Snapshot:
@@ -234,11 +238,6 @@ def _remove_older(target: Path, *, keep: int) -> None:
     checkpoints = [path for _, path in _numbered(target.parent)]
     older = checkpoints[: checkpoints.index(target)]
     _remove(older[: max(len(older) - keep, 0)])
-
-
-def _remove_between(root: Path, first: int, last: int) -> None:
-    """Remove what lies between two rounds, without either."""
-    _remove([path for round_index, path in _numbered(root) if first < round_index < last])
 
 
 def _remove(checkpoints: Iterable[Path]) -> None:
