@@ -101,6 +101,7 @@ async def measure(*, short: bool) -> dict[str, Any]:
         "corrupt": len(witness.corrupt),
         "half_loaded": len(witness.half),
         "unwitnessed": witness.unwitnessed,
+        "closed_anew": len(witness.anew),
         "equivocations": len(witness.twice),
         "tracebacks": went,
         "back_s_p50": round(median(tally.back_s), 2),

@@ -16,6 +16,7 @@ from mortal import Mortal
 
 from node.authorship import LEDGER
 from node.ledger import Ledger
+from node.ledger.chain import Kind
 from protocol.envelope import open_part
 
 BACK_ROUNDS = 6
@@ -53,6 +54,8 @@ class Witness:
         self.corrupt: list[str] = []
         self.twice: list[str] = []
         self.half: list[str] = []
+        self.anew: set[int] = set()
+        """Rounds that it has closed anew, to be with its peers again; its ledger says so."""
         self.unwitnessed = 0
 
     def hear(self, *, full: bool = False) -> set[Slot]:
@@ -78,13 +81,15 @@ class Witness:
         """Read the suspect's ledger, or a copy, and hold it against all that is known."""
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as file:
             said = file.execute("PRAGMA quick_check").fetchone()[0]
+            anew = file.execute("SELECT subject FROM links WHERE kind = ?", (Kind.REOPENED,))
+            self.anew |= {int(row[0]) for row in anew}
         if said != "ok":
             self.corrupt.append(said)
         with closing(Ledger(path, read_only=True)) as ledger:
             first = self._first(ledger, full=full)
             closed = {index: ledger.frozen(index) for index in ledger.closed_rounds(first)}
             own = self._messages(ledger, full=full)
-        for index in sorted(self.closed):
+        for index in sorted(self.closed.keys() - self.anew):
             if index >= first and (index not in closed or closed[index] != self.closed[index]):
                 self.lost.append(f"round {index} is closed otherwise, or no more")
         self.closed |= closed
@@ -119,7 +124,7 @@ class Witness:
                 }
                 for members in ([self.suspect], self.peers)
             )
-            if own and started["policy"] not in own:
+            if own and started["policy"] not in own and before not in self.anew:
                 self.half.append(f"round {before} ended with other weights than were loaded")
             # Killed between a save and the line about its round, only its peers can tell.
             self.unwitnessed += before >= 0 and started["policy"] not in own | others
