@@ -272,6 +272,7 @@ async def one_round(life: Life, round_index: int) -> int:
     report = await life.patience.until_written(lambda: run_round(life.node, round_index, settle))
     if isinstance(report, Jump):
         life.tell("round_jumped", {"from": round_index, "to": report.round_index})
+        life.reunion.carry(report.round_index)
         await land(life.node, report.round_index)
         return report.round_index
     life.trained_round = round_index + 1

@@ -26,12 +26,9 @@ from protocol.contribution import Contribution
 from protocol.identity import PeerId
 from protocol.parameters import Encoding, Parameters
 
-ROUNDS_BACK = 2
-"""How many rounds may be closed anew; what is further back is no longer forwarded by anybody."""
-
-RETRAINED_MAX = 8
-"""How many rounds are trained again at most; where the last checkpoint before is further back, the
-swarm would have gone on meanwhile."""
+ROUNDS_BACK = 8
+"""How many rounds may be closed anew, and trained again: as many as a node may have slept through.
+With more the swarm would go on meanwhile, and the checkpoint before is often gone."""
 
 REST_MAX = 64
 """After a training in vain a node tries again at once, then after one round, two, four, and so many
@@ -74,6 +71,10 @@ class Reunion:
         self._weights = {at: one for at, one in self._weights.items() if at >= oldest}
         self._named = {at: one for at, one in self._named.items() if at >= oldest}
 
+    def carry(self, round_index: int) -> None:
+        """Take note that this node has jumped, and begins a round with the weights that it has."""
+        self.hold(round_index, self._weights[max(self._weights)].hex())
+
     async def settle(self, open_round: int, contributions: Sequence[Contribution]) -> None:
         """Before a round is closed: come back to the others, if they have gone another way.
 
@@ -110,9 +111,12 @@ class Reunion:
         if most == mine:
             return None
         friends = frozenset(one for one in company if others.get(one) == most)
-        since = min(company[one] for one in friends)
+        last = min(company[one] for one in friends)
         return Parting(
-            since=since,
+            # A round earlier: who came back to the others in that round had named in it what it
+            # held before, and was of one mind with this node no more.
+            since=max(last - 1, min(self._named)),
+            last=last,
             until=open_round,
             weights=most,
             friends=friends,
@@ -120,11 +124,10 @@ class Reunion:
         )
 
     def _company(self, open_round: int) -> dict[PeerId, int]:
-        """Return who was of one mind with this node lately, and in which round first."""
+        """Return who was of one mind with this node lately, and in which round last."""
         company: dict[PeerId, int] = {}
         for past in range(max(0, open_round - ROUNDS_BACK), open_round):
-            for author in self._of_one_mind(past):
-                company.setdefault(author, past)
+            company |= dict.fromkeys(self._of_one_mind(past), past)
         return company
 
     def _of_one_mind(self, round_index: int) -> frozenset[PeerId]:
@@ -144,13 +147,16 @@ class Reunion:
             return "no neighbour among them told what they trained on"
         self.is_away = True
         opened = await self.compute.rewind(parting.since)
+        if parting.until - opened.next_round > ROUNDS_BACK:
+            opened = await self.compute.rewind(parting.last)
         start = opened.next_round
-        if parting.until - start > RETRAINED_MAX:
+        if parting.until - start > ROUNDS_BACK:
             await self._go_home(parting.until)
             return "no checkpoint of that time is left"
-        for number, way in enumerate(ways):
+        for number, told in enumerate(ways):
             if number:
-                await self.compute.rewind(parting.since)
+                await self.compute.rewind(start)
+            way = tuple(one for one in told if one.closing.round_index >= start)
             trained = await self._train(start, way)
             if trained[-1].policy_digest == parting.weights.hex():
                 await self._stay(parting, start, opened.policy_digest, way, trained)
@@ -174,7 +180,7 @@ class Reunion:
         for round_index, one in zip(self._rounds(start, way), trained, strict=True):
             self.ledger.record_findings(round_index, one.found)
         await self.compute.save(parting.until)
-        fields = {"rounds": list(parting.rounds), "with": len(parting.friends)}
+        fields = {"rounds": [one.closing.round_index for one in way], "with": len(parting.friends)}
         self.tell("weights_rejoined", fields | {"policy": parting.weights.hex()})
 
     async def _go_home(self, until: int) -> None:

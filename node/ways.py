@@ -31,8 +31,9 @@ ASKED_MAX = 3
 PAGES_MAX = 8
 """How many answers of one neighbour make up a round; one holds half a megabyte."""
 
-PAGE_S = 1.0
-"""Between two questions about one round: a neighbour answers nobody more often for long."""
+AT_ONCE, PAGE_S = 2, 1.0
+"""So many rounds are asked about at once, further ones and further pages at such a distance: a
+neighbour answers nobody more often for long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,7 @@ class Parting:
     Args:
         since: The first round that others may have closed with another set: before it, this node
             and they had one mind.
+        last: The last that they may have begun with one mind.
         until: The round that is open: its contributions show it.
         weights: What most hold now, 32 bytes.
         friends: Who does, and was of one mind with this node before.
@@ -49,6 +51,7 @@ class Parting:
     """
 
     since: int
+    last: int
     until: int
     weights: bytes
     friends: frozenset[PeerId]
@@ -116,7 +119,8 @@ class Ways:
     async def _way(self, parting: Parting, peer: PeerId) -> Way | None:
         """Return what a neighbour closed the rounds with; None where it does not tell all."""
         way = []
-        for round_index in parting.rounds:
+        for number, round_index in enumerate(parting.rounds):
+            await trio.sleep(PAGE_S if number >= AT_ONCE else 0)
             held = await self._set(parting, round_index, peer)
             if held is None:
                 return None
