@@ -4,10 +4,11 @@ A key without its ledger could sign two answers to one prompt; a ledger under an
 have a node say again what it never said. It knows nothing of what was signed.
 """
 
+from contextlib import closing
 from pathlib import Path
 
 from node.faults import DataDirFault, DiskFault, IdentityFault
-from node.ledger import Ledger
+from node.ledger import VERSION, Ledger, version_at
 from node.whole import write_whole
 from protocol.identity import PeerId
 
@@ -34,9 +35,15 @@ def open_own_ledger(run_dir: Path, me: PeerId, *, next_round: int) -> Ledger:
         DiskFault: The disk refuses.
     """
     is_new = check_author(run_dir, me)
-    ledger = Ledger(run_dir / LEDGER)
+    path = run_dir / LEDGER
+    # To read, first: opened to write, its write-ahead log is merged, whole or not, and dropped.
+    if not is_new:
+        look_into(path, next_round)
+    ledger = Ledger(path)
     try:
-        check_reach(ledger, next_round, is_new=is_new)
+        if is_new and ledger.noted(BEGAN) is None:
+            ledger.note(BEGAN, str(next_round))
+        check_reach(ledger, next_round)
         note_author(run_dir, me)
     except BaseException:
         ledger.close()
@@ -93,19 +100,39 @@ def note_author(run_dir: Path, me: PeerId) -> None:
         ) from error
 
 
-def check_reach(ledger: Ledger, next_round: int, *, is_new: bool) -> None:
+def look_into(path: Path, next_round: int) -> None:
+    """Refuse a ledger that ends too early, and leave its files as they are.
+
+    One of an older version is looked at when it was brought up to date.
+
+    Raises:
+        DataDirFault: As `check_reach`; or it is no ledger, or damaged.
+        DiskFault: It cannot be read.
+    """
+    version = version_at(path)
+    if version == 0:
+        raise ends_before(next_round)
+    if version == VERSION:
+        with closing(Ledger(path, read_only=True)) as ledger:
+            check_reach(ledger, next_round)
+
+
+def check_reach(ledger: Ledger, next_round: int) -> None:
     """Refuse a ledger that ends before the checkpoint: a round is closed before it is trained on.
 
     Raises:
         DataDirFault: What this node has signed is not all known any more.
     """
     began = ledger.noted(BEGAN)
-    if began is None and is_new:
-        ledger.note(BEGAN, str(next_round))
-    elif began is None or (next_round > int(began) and not ledger.closed_rounds(next_round - 1)):
-        raise DataDirFault(
-            f"The ledger ends before round {next_round}, which the newest checkpoint goes on with: "
-            "a part of it is gone, or it is an old copy.",
-            fix="Put back the one that belongs here, its -wal file included; or move it and "
-            "identity.key away: to sign anything else for the same round would be taken for fraud.",
-        )
+    if began is None or (next_round > int(began) and not ledger.closed_rounds(next_round - 1)):
+        raise ends_before(next_round)
+
+
+def ends_before(next_round: int) -> DataDirFault:
+    """Return the fault of a ledger that lacks what was trained on."""
+    return DataDirFault(
+        f"The ledger ends before round {next_round}, which the newest checkpoint goes on with: "
+        "a part of it is gone, or it is an old copy.",
+        fix="Put back the one that belongs here, its -wal file included; or move it and "
+        "identity.key away: to sign anything else for the same round would be taken for fraud.",
+    )

@@ -209,7 +209,7 @@ async def damaged(
     is_clear = words.count("drl-node: ") == 1 and "fix: " in words and "Traceback" not in words
     if code not in DOCUMENTED or not is_clear:
         return [f"{where}: {code}: {words[-600:]}"]
-    if content is not None and path.read_bytes() != content:
+    if content is not None and (not path.exists() or path.read_bytes() != content):
         return [f"{where}: refused, and yet it has written {file}"]
     return []
 

@@ -6,6 +6,18 @@ later that nothing of it was changed.
 
 from node.ledger.chain import Head
 from node.ledger.ledger import SETTINGS, Closing, Envelope, Ledger
+from node.ledger.opening import version_at
 from node.ledger.rows import Count, Wanted
+from node.ledger.schema import VERSION
 
-__all__ = ["SETTINGS", "Closing", "Count", "Envelope", "Head", "Ledger", "Wanted"]
+__all__ = [
+    "SETTINGS",
+    "VERSION",
+    "Closing",
+    "Count",
+    "Envelope",
+    "Head",
+    "Ledger",
+    "Wanted",
+    "version_at",
+]

@@ -81,10 +81,23 @@ def version_of(file: sqlite3.Connection) -> int:
     return int(file.execute("PRAGMA user_version").fetchone()[0])
 
 
-def _inspect(path: Path) -> None:
-    """Refuse a file that is damaged, newer, or somebody else's."""
+def version_at(path: Path) -> int:
+    """Return the version of a ledger's file, which is left as it is; 0 where nothing is in it.
+
+    Raises:
+        DataDirFault: It is no ledger, is damaged, or comes from a newer version.
+        DiskFault: It cannot be read.
+    """
+    try:
+        return _inspect(path)
+    except sqlite3.DatabaseError as error:
+        raise fault_of(path, error, reading=True) from error
+
+
+def _inspect(path: Path) -> int:
+    """Return a file's version; refuse one that is damaged, newer, or somebody else's."""
     if not path.exists():
-        return
+        return 0
     if not path.is_file():
         raise DataDirFault(f"The ledger {path} is no file.", fix="Move it away.")
     # What was never made whole can only be undone by who may write.
@@ -99,6 +112,7 @@ def _inspect(path: Path) -> None:
             raise DataDirFault(
                 f"The file {path} is a database, but no ledger.", fix="Move it away."
             )
+    return version
 
 
 def _refuse_newer(path: Path, version: int) -> None:

@@ -1,5 +1,6 @@
 """A key and the ledger of what it has signed stay together, or a person decides."""
 
+import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -99,6 +100,24 @@ def test_a_ledger_that_ends_before_the_checkpoint_is_refused(tmp_path: Path) -> 
 
     with pytest.raises(DataDirFault, match="ends before round 3"):
         open_own_ledger(tmp_path, ME, next_round=3)
+
+
+def test_a_ledger_whose_log_is_cut_is_refused_with_all_that_is_left_of_it(tmp_path: Path) -> None:
+    """What a process that was killed had not merged yet may still be mended by hand."""
+    lived, killed = tmp_path / "lived", tmp_path / "killed"
+    lived.mkdir()
+    with closing(open_own_ledger(lived, ME, next_round=0)) as ledger:
+        for round_index in range(3):
+            ledger.close_round(round_index, [])
+        shutil.copytree(lived, killed)  # as it lies on the disk while it is written
+    log = killed / f"{LEDGER}-wal"
+    cut = log.read_bytes()[: log.stat().st_size // 3]
+    log.write_bytes(cut)
+
+    with pytest.raises(DataDirFault, match="ends before round 3"):
+        open_own_ledger(killed, ME, next_round=3)
+
+    assert log.read_bytes() == cut
 
 
 def test_an_emptied_ledger_is_refused_though_there_is_no_checkpoint(tmp_path: Path) -> None:
