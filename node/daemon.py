@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -20,6 +20,7 @@ import trio
 from node.attacks.catalogue import check_adversary
 from node.authorship import open_own_ledger
 from node.bookkeeping import Books
+from node.clock import ClockWatch
 from node.compute import ProcessCompute, open_process_compute
 from node.config import NodeConfig
 from node.datadir import lock_directory, make_private_directory
@@ -44,6 +45,9 @@ WORKER_LIVES = 5
 
 SAVE_S = 3.0
 """How long the checkpoint of a node that was told to end may take."""
+
+METRICS = "metrics.jsonl"
+"""A line for each round and each evaluation."""
 
 QUIET = frozenset(
     {
@@ -73,6 +77,7 @@ class Life:
     patience: Patience
     saved_round: int
     trained_round: int
+    clock: ClockWatch = field(default_factory=ClockWatch)
 
 
 async def run_daemon(config: NodeConfig) -> None:
@@ -135,7 +140,10 @@ async def open_life(config: NodeConfig, keypair: Keypair, tell: Event) -> AsyncI
         ledger = open_own_ledger(run_dir, keypair.peer_id, next_round=opened.next_round)
         try:
             ledger.note(SETTINGS, json.dumps(plain(engine_settings(config))))
-            with Journal(run_dir / "metrics.jsonl") as metrics:
+            if by_s := ClockWatch().behind_s(run_dir / METRICS):
+                told = {"by_s": round(by_s, 1), "does": "goes on; no rule asks for the time"}
+                tell("clock_behind", told | {"fix": "set this machine's clock"})
+            with Journal(run_dir / METRICS) as metrics:
                 async with join(config, keypair, opened, ledger, tell, compute) as node:
                     announce(config, node, opened, tell)
                     reunion = reunion_of(node, compute, ledger, tell)
@@ -276,6 +284,9 @@ async def one_round(life: Life, round_index: int) -> int:
         await land(life.node, report.round_index)
         return report.round_index
     life.trained_round = round_index + 1
+    if by_s := life.clock.stepped_s():
+        told = {"by_s": round(by_s, 1), "does": "goes on; no rule asks for the time"}
+        life.tell("clock_stepped", told | {"fix": "none, if this machine slept or was set right"})
     await life.patience.until_written(lambda: settle_round(life, report))
     life.books.enter_round(
         report,

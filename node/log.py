@@ -28,6 +28,10 @@ WARNINGS = frozenset(
         "author_cast_out",
         "libp2p_untested",
         "roster_unusable",
+        "clock_stepped",
+        "clock_behind",
+        "weights_apart",
+        "weights_rejoined",
     }
 )
 """Events that an operator should see even where only warnings are shown."""
