@@ -97,7 +97,10 @@ TESTS: dict[str, Test] = {
         kills.measure,
         lambda f: (
             f"{f['kills']} kills, {f['inside_checkpoint']} in a save, {f['inside_recovery']} in a "
-            f"recovery: {len(f['faults'])} faults, heard after {f['back_s_max']:.1f} s at most"
+            f"recovery: {f['lost']} messages lost, {f['equivocations']} said twice, "
+            f"{f['corrupt']} corrupt ledgers, {f['half_loaded']} half checkpoints; heard again "
+            f"after {f['back_s_p50']:.1f} s (median), {f['back_s_max']:.1f} s at most, "
+            f"{f['late']} times after more than 15 s"
         ),
     ),
     "T6b": Test(
