@@ -61,6 +61,7 @@ class Reunion:
     is_away: bool = False
     _weights: dict[int, bytes] = field(default_factory=dict)
     _named: dict[int, dict[PeerId, bytes]] = field(default_factory=dict)
+    _minds: dict[int, frozenset[PeerId]] = field(default_factory=dict)
     _rest: int = 0
     _again_from: int = 0
 
@@ -70,6 +71,10 @@ class Reunion:
         oldest = round_index - ROUNDS_BACK
         self._weights = {at: one for at, one in self._weights.items() if at >= oldest}
         self._named = {at: one for at, one in self._named.items() if at >= oldest}
+        stale = {round_index - 1, round_index}  # one was trained on just now, the other comes next
+        self._minds = {
+            at: one for at, one in self._minds.items() if at >= oldest and at not in stale
+        }
 
     def carry(self, round_index: int) -> None:
         """Take note that this node has jumped, and begins a round with the weights that it has."""
@@ -127,7 +132,9 @@ class Reunion:
         """Return who was of one mind with this node lately, and in which round last."""
         company: dict[PeerId, int] = {}
         for past in range(max(0, open_round - ROUNDS_BACK), open_round):
-            company |= dict.fromkeys(self._of_one_mind(past), past)
+            if past not in self._minds:
+                self._minds[past] = self._of_one_mind(past)
+            company |= dict.fromkeys(self._minds[past], past)
         return company
 
     def _of_one_mind(self, round_index: int) -> frozenset[PeerId]:
