@@ -83,7 +83,7 @@ class Engine:
             CheckpointFault: The checkpoint is of another model, or all there are are damaged.
         """
         checkpoint.prepare(self._checkpoints)
-        found = checkpoint.latest(self._checkpoints, up_to=up_to, strict=up_to is None)
+        found = checkpoint.latest(self._checkpoints, up_to=up_to, strict=True)
         next_round = 0
         if found.path is not None:
             snapshot = checkpoint.load(found.path)

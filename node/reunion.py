@@ -13,15 +13,17 @@ replayed, when they were last of one mind. How a round goes otherwise is not kno
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from node.faults import CheckpointFault
 from node.gate import Gate
 from node.ledger import Ledger, Wanted
 from node.log import Event
 from node.mailbox import canonical
 from node.verdict import Outcome
 from node.ways import Parting, Way, Ways
-from node.work import Rewindable, Trained
+from node.work import Opened, Rewindable, Trained
 from protocol.contribution import Contribution
 from protocol.identity import PeerId
 from protocol.parameters import Encoding, Parameters
@@ -152,14 +154,12 @@ class Reunion:
         ways = await self.ways.told(parting)
         if not ways:
             return "no neighbour among them told what they trained on"
-        self.is_away = True
-        opened = await self.compute.rewind(parting.since)
-        if parting.until - opened.next_round > ROUNDS_BACK:
-            opened = await self.compute.rewind(parting.last)
-        start = opened.next_round
-        if parting.until - start > ROUNDS_BACK:
+        opened = await self._back_to(parting)
+        if opened is None:
             await self._go_home(parting.until)
+            self._again_from = parting.until + ROUNDS_BACK  # none will come
             return "no checkpoint of that time is left"
+        start = opened.next_round
         for number, told in enumerate(ways):
             if number:
                 await self.compute.rewind(start)
@@ -172,6 +172,16 @@ class Reunion:
         self._again_from = parting.until + 1 + self._rest
         self._rest = min(max(1, 2 * self._rest), REST_MAX)
         return "what they say they trained on does not give their weights"
+
+    async def _back_to(self, parting: Parting) -> Opened | None:
+        """Go back to where all had one mind; None where no usable checkpoint is near enough."""
+        self.is_away = True
+        for round_index in (parting.since, parting.last):
+            with suppress(CheckpointFault):  # later ones may be sound: this is no reason to end
+                opened = await self.compute.rewind(round_index)
+                if parting.until - opened.next_round <= ROUNDS_BACK:
+                    return opened
+        return None
 
     async def _stay(
         self, parting: Parting, start: int, weights: str, way: Way, trained: Sequence[Trained]

@@ -149,7 +149,10 @@ class Ways:
         return None
 
     def _parts(self, round_index: int, raws: Iterable[bytes]) -> dict[bytes, dict[int, bytes]]:
-        """Return a round's messages by the digest of their contribution and their place in it."""
+        """Return a round's messages by the digest of their contribution and their place in it.
+
+        What cannot be read, or is of another round, stands under no contribution's digest.
+        """
         parts: dict[bytes, dict[int, bytes]] = {}
         for raw in raws:
             part = opened(raw, self.parameters)

@@ -34,6 +34,10 @@ ANSWER_BURST = 3.0
 """A peer, and an address, is answered once in so many seconds, and so often at once. An honest
 asker puts a question to somebody every two seconds at most."""
 
+ANSWERS_PER_S = 8.0
+"""Answers in all, and as many at once: each reads a round from the ledger between two reads of the
+gossip's sockets, and names and addresses cost a crowd little."""
+
 ANSWERS_MAX = 4
 """Answers that are written at a time: 2 MiB are held for askers that read slowly."""
 ANSWERS_PER_ADDRESS_MAX = 2
@@ -81,6 +85,7 @@ class Questions:
         self._allowances = Allowances(
             rate=1 / ANSWER_PAUSE_S, burst=ANSWER_BURST, clock=trio.current_time
         )
+        self._in_all = Allowances(rate=ANSWERS_PER_S, burst=ANSWERS_PER_S, clock=trio.current_time)
         self._served: set[PeerId] = set()
         self._writing: Counter[str] = Counter()
         if protocol:
@@ -164,9 +169,9 @@ class Questions:
         return False
 
     def _admits(self, stream: INetStream, asker: PeerId) -> bool:
-        """Say whether a peer and its address may ask now, and note that they have."""
+        """Say whether a peer, its address and all together may ask now, and note that they have."""
         names = (asker, _block(stream))
-        if not all(self._allowances.has(name) for name in names):
+        if not all(self._allowances.has(name) for name in names) or not self._in_all.take(""):
             return False
         for name in names:
             self._allowances.charge(name, 1.0)

@@ -551,3 +551,19 @@ async def test_what_is_too_far_back_is_not_trained_again(
 
     assert alone.why() == ["no checkpoint of that time is left"]
     assert alone.compute.engine.policy.digest().hex() == alone.weights[last + 1]
+
+
+async def test_damaged_checkpoints_of_that_time_do_not_end_a_node_whose_newest_is_sound(
+    autojump_clock: MockClock, scene: Scene
+) -> None:
+    alone, *_ = [await scene.join(key) for key in KEYS]
+    last = ROUNDS_BACK + 1  # from the start it would be too far
+    await scene.rounds(0, last, deaf={last: {(0, 1)}})
+    for manifest in sorted(alone.path.parent.glob("**/round-*/MANIFEST.json"))[:-1]:
+        manifest.write_text("{}")
+
+    await scene.rounds(last + 1, last + 1)
+
+    assert alone.why() == ["no checkpoint of that time is left"]
+    assert scene.parted(last + 1) == 2
+    assert alone.compute.engine.policy.digest().hex() == alone.weights[last + 1]

@@ -110,6 +110,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def unrated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(questions, "ANSWER_BURST", 100.0)
+    monkeypatch.setattr(questions, "ANSWERS_PER_S", 100.0)
 
 
 # --- between honest nodes -----------------------------------------------------------------
@@ -370,6 +371,24 @@ async def test_an_address_is_not_answered_more_often_under_more_names(
 
     assert given[:3] == [framed(b"back: what")] * 3
     assert given[3:] == [None] * 3
+
+
+async def test_a_crowd_is_not_answered_more_often_than_there_is_time_for(
+    lab: "Lab", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each answer is read from the ledger between two reads of the gossip's sockets."""
+    monkeypatch.setattr(questions, "ANSWERS_PER_S", 1.0)
+    given = []
+
+    async with lab.gossip_node(
+        1, lab.Member(), answer=say_back, question_protocol=PROTOCOL
+    ) as mesh:
+        for number in range(3):
+            async with caller(mesh, lab.keypair(20 + number)) as host:
+                given += [await put(host, mesh, framed(b"what")) for _ in range(2)]
+
+    assert given[0] == framed(b"back: what")
+    assert None in given  # though each asker has leave for more
 
 
 async def test_a_peer_is_answered_one_question_at_a_time(lab: "Lab", hurried: None) -> None:
