@@ -81,7 +81,7 @@ class Pace:
         round_s_max: The longest that a round may last, in seconds.
         authors_min: Authors, this node included, without whose contributions a round does not
             end before its deadline, so that a swarm started together stays together. A
-            deadline or a jump lowers it to what was there.
+            deadline or a jump lowers it to what was there, an author cast out by one.
         round_index: The round that will begin first: what comes for it counts before it does.
     """
 
@@ -150,8 +150,13 @@ class Pace:
             member.given_up = False
 
     def forget(self, author: PeerId) -> None:
-        """Wait no more for an author of whom nothing is taken any more."""
-        self._members.pop(author, None)
+        """Wait no more for an author of whom nothing is taken any more, nor for one in its place.
+
+        Else whoever closed the round before it was found out is a whole deadline ahead of those
+        who heard of it in time.
+        """
+        if self._members.pop(author, None) is not None:
+            self._authors_min = max(1, self._authors_min - 1)
 
     def contributed(self, author: PeerId, round_index: int) -> None:
         """Count one more whole contribution that is held; each must be told once."""

@@ -226,6 +226,34 @@ def test_the_number_is_lowered_to_what_was_there_at_the_deadline() -> None:
     assert one.state(61.0) == COMPLETE
 
 
+def test_nobody_is_waited_for_in_place_of_one_cast_out() -> None:
+    one = pace(authors_min=3)
+    contributed(one, [ME, A, B], 10)
+    one.forget(B)
+
+    assert one.state(1.0) == COMPLETE
+    assert one._authors_min == 2
+
+
+def test_who_was_no_member_takes_no_place_with_it() -> None:
+    one = pace(authors_min=3)
+    contributed(one, [ME, A], 10)
+    one.forget(B)
+
+    assert one.state(1.0) == WAITING
+
+
+def test_the_number_never_falls_below_this_node() -> None:
+    one = pace(authors_min=1)
+    contributed(one, [A, B], 10)
+    one.forget(A)
+    one.forget(B)
+
+    assert one.state(1.0) == WAITING
+    contributed(one, [ME], 10)
+    assert one.state(1.0) == COMPLETE
+
+
 def test_starting_late_in_a_swarms_life_is_no_jump() -> None:
     assert pace(authors_min=3, begin=1000)._authors_min == 3
 
