@@ -74,7 +74,7 @@ class TrainSettings:
 
     loss: LossKind = LossKind.GRPO
     """How tokens are averaged: grpo, dr_grpo, dapo or bnpo."""
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-4
     """AdamW's. The default is the embedded model's; one of a billion weights wants about 1e-6."""
     betas: tuple[float, float] = (0.9, 0.999)
     """AdamW's decay rates of the first and second moment."""

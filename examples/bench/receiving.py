@@ -43,7 +43,9 @@ State = dict[str, Tensor]
 
 PROMPTS_PER_ROUND = 16
 AUTHOR_ROUND = 4
-"""The authors' weights are those of this round, of honest learning with the default settings."""
+"""The authors' weights are those of this round of honest learning."""
+HISTORY = TrainSettings(learning_rate=3e-4)
+"""Three times the default's steps: the further apart weights lie, the harder is the verdict."""
 STALE_ROUNDS = 2
 FAR_ROUNDS = 6
 """Of four optimiser steps each: how far on a receiver with other weights is."""
@@ -53,7 +55,7 @@ NOBODY = "nobody"
 def grown(shop: Workshop, model: str, *, seed: int, rounds: int) -> list[State]:
     """Train honestly; return the weights before the first round and after each."""
     policy = CausalPolicy.load(model, device="cpu")
-    trainer = Trainer(policy, TrainSettings(), seed=seed)
+    trainer = Trainer(policy, HISTORY, seed=seed)
     states = [_copied(policy)]
     for round_index in range(rounds):
         cases = honest(

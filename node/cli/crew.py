@@ -136,6 +136,7 @@ def attack_flags(config: "NodeConfig") -> Flags:
     flags: Flags = {
         ("swarm", "mode"): "horizontal",
         ("train", "epochs"): 2,
+        ("train", "learning_rate"): 3e-4,
     }
     if entry is not None and entry.seam is Seam.WIRE:
         return flags | {("round", "round_s_max"): SILENCE_S}

@@ -16,7 +16,7 @@ def test_the_loss_is_told_what_it_needs() -> None:
 
 def test_a_digest_tells_settings_apart() -> None:
     assert TrainSettings().digest() == TrainSettings().digest()
-    assert TrainSettings().digest() != TrainSettings(learning_rate=1e-4).digest()
+    assert TrainSettings().digest() != TrainSettings(learning_rate=3e-4).digest()
 
 
 @pytest.mark.parametrize(

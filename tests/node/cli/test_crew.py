@@ -16,6 +16,7 @@ from node.cli.crew import (
 )
 from node.config import Loaded, read_assignments
 from node.faults import ConfigFault
+from node.learning import TrainSettings
 from node.verification.defences import Defence
 
 NOT_COUNTED = (None, None, None)
@@ -87,6 +88,7 @@ def test_an_attacked_swarm_learns_as_eagerly_as_it_takes_unless_told_otherwise()
     told, _ = asked("hail", "train.epochs=1", "swarm.mode=vertical")
 
     assert (usual.config.swarm.mode, usual.config.train.epochs) == ("horizontal", 2)
+    assert usual.config.train.learning_rate > TrainSettings().learning_rate
     assert (told.config.swarm.mode, told.config.train.epochs) == ("vertical", 1)
 
 
