@@ -50,12 +50,14 @@ class Exchange:
         return b""
 
     def _answer_to(self, question: Question) -> Answer:
+        """Read no more of a round than an answer has room for: gossip waits meanwhile."""
         frozen = self._ledger.frozen(question.round_index)
-        held = self.held(question.round_index)
-        if frozen is not None:
-            held = [raw for raw in held if open_part(raw, self._parameters).digest in frozen]
-        digests = None if frozen is None else sorted(frozen)
-        return answer_to(question, held, digests)
+        names = frozenset(question.names)
+        held = self._ledger.envelopes_besides(question.round_index, names)
+        if frozen is None:
+            return answer_to(question, held, None)
+        counted = (raw for raw in held if open_part(raw, self._parameters).digest in frozen)
+        return answer_to(question, counted, sorted(frozen))
 
     async def ask(
         self, mesh: Mesh, peer: PeerId, round_index: int, held: Iterable[bytes]

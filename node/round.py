@@ -331,6 +331,7 @@ async def make_up(node: Participant, peer: PeerId) -> None:
         return  # of the ledger: whoever closes the round meets it, too
     answer = await node.exchange.ask(node.mesh, peer, round_index, held)
     for raw in () if answer is None else answer.messages:
+        await trio.lowlevel.checkpoint()  # an answer may hold thousands; gossip goes on beside it
         decision = node.gate.validate(raw, peer)
         if decision is Decision.REJECT:
             break
@@ -349,9 +350,9 @@ async def land(node: Participant, round_index: int) -> None:
 async def until_over(node: Participant) -> Over | Jump:
     """Wait until the round is over for this node, saying now and then for whom it waits."""
     while True:
-        now = trio.current_time()
         for proof in node.gate.proofs():
             await node.mesh.publish(proof)
+        now = trio.current_time()
         state = node.pace.state(now)
         if not isinstance(state, Waiting):
             return state

@@ -5,7 +5,7 @@ the contributions hold and what a node does with them are not known here. README
 the rules in the order of `Pace.state`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from protocol.constants import AUTHORS_MAX, ROUNDS_AHEAD_MAX, WINDOW_ROUNDS
@@ -20,6 +20,17 @@ QUORUM_DIVISOR = 2
 PARDONS = 1
 """Changing breaks: nothing on the wire. Deadlines an author may cost and be waited for again
 upon any sign of life; after that it must complete a round first."""
+
+
+LAPSES_PARDONED = 4
+"""Changing breaks: nothing on the wire. Deadlines that new authors may cost before any is tried."""
+
+TRIAL_MAX = 8
+"""Changing breaks: nothing on the wire. Most rounds that an author on trial must have completed
+to be waited for, so that a new name for each round costs more than a deadline is worth."""
+
+LAPSE_ROUNDS = 64
+"""Changing breaks: nothing on the wire. Rounds after which one lapse is forgotten."""
 
 
 class Ending(StrEnum):
@@ -62,14 +73,16 @@ class _Member:
             one in which it was first heard, nor one in which it was heard beyond the window.
         given_up: Whether it is no longer waited for.
         strikes: Deadlines it cost since it last completed a round in time.
+        completed: Rounds that it completed in time.
         counts: Whole contributions per round, from the current one on.
     """
 
     last_round: int
     whole_from: int
-    given_up: bool
-    strikes: int
-    counts: dict[int, int]
+    given_up: bool = False
+    strikes: int = 0
+    completed: int = 0
+    counts: dict[int, int] = field(default_factory=dict)
 
 
 class Pace:
@@ -81,7 +94,7 @@ class Pace:
         round_s_max: The longest that a round may last, in seconds.
         authors_min: Authors, this node included, without whose contributions a round does not
             end before its deadline, so that a swarm started together stays together. A
-            deadline or a jump lowers it to what was there, an author cast out by one.
+            deadline or a jump lowers it to what was there.
         round_index: The round that will begin first: what comes for it counts before it does.
     """
 
@@ -103,6 +116,8 @@ class Pace:
         self._contributions_per_author = contributions_per_author
         self._round_s_max = round_s_max
         self._authors_min = authors_min
+        self._cast_out = 0
+        self._lapses, self._lapsed_in = 0, round_index
         self._members: dict[PeerId, _Member] = {}
         self._mine: dict[int, int] = {}
         self._has_begun = False
@@ -125,6 +140,9 @@ class Pace:
         self.round_index = round_index
         self._began_s = now
         self._verdict = None
+        self._cast_out = 0
+        if self._lapses and round_index >= self._lapsed_in + LAPSE_ROUNDS:
+            self._lapses, self._lapsed_in = self._lapses - 1, round_index
         self._mine = {index: n for index, n in self._mine.items() if index >= round_index}
         oldest = round_index - WINDOW_ROUNDS
         self._members = {a: m for a, m in self._members.items() if m.last_round >= oldest}
@@ -150,13 +168,19 @@ class Pace:
             member.given_up = False
 
     def forget(self, author: PeerId) -> None:
-        """Wait no more for an author of whom nothing is taken any more, nor for one in its place.
+        """Wait no more for an author of whom nothing is taken any more."""
+        self._members.pop(author, None)
+
+    def cast_out(self, author: PeerId, round_index: int) -> None:
+        """Forget an author that gave two answers in a round; wait for nobody in its place in this.
 
         Else whoever closed the round before it was found out is a whole deadline ahead of those
-        who heard of it in time.
+        who heard of it in time. In the next round all wait for their number alike.
         """
-        if self._members.pop(author, None) is not None:
-            self._authors_min = max(1, self._authors_min - 1)
+        member = self._members.get(author)
+        latest = round_index if member is None else max(round_index, member.last_round)
+        self._cast_out += latest >= self.round_index
+        self.forget(author)
 
     def contributed(self, author: PeerId, round_index: int) -> None:
         """Count one more whole contribution that is held; each must be told once."""
@@ -170,9 +194,10 @@ class Pace:
         if member is None or not in_window:
             return
         member.counts[round_index] = member.counts.get(round_index, 0) + 1
-        if member.counts[round_index] >= self._contributions_per_author:
+        if member.counts[round_index] == self._contributions_per_author:
             member.given_up = False
             member.strikes = 0
+            member.completed += 1
 
     def state(self, now: float) -> Waiting | Over | Jump:
         """Tell whether the round goes on; the first other answer stands until `begin`."""
@@ -188,7 +213,7 @@ class Pace:
         if alone_behind is not None and (time_is_up or self._is_complete(self._me)):
             return Jump(alone_behind)
         waiting = self.waiting_for()
-        if not waiting and len(self.complete()) >= self._authors_min:
+        if not waiting and len(self.complete()) + self._cast_out >= self._authors_min:
             return Over(Ending.COMPLETE)
         if waiting == (self._me,) and self._is_overtaken():
             return Over(Ending.OVERTAKEN)
@@ -219,7 +244,7 @@ class Pace:
         return count >= self._contributions_per_author
 
     def _expected(self) -> list[PeerId]:
-        """Others heard in the last two rounds, unless given up or partly missed."""
+        """Others heard in the last two rounds, unless given up, partly missed or on trial."""
         last = self.round_index + WINDOW_ROUNDS
         return [
             author
@@ -227,6 +252,7 @@ class Pace:
             if member.last_round <= last
             and member.whole_from <= self.round_index
             and not member.given_up
+            and member.completed >= self._lapses - LAPSES_PARDONED
         ]
 
     def _standing(self) -> dict[PeerId, _Member]:
@@ -263,13 +289,16 @@ class Pace:
         """Wait no longer for those who cost this deadline, nor for more than were there.
 
         One that is already in a later round has given its sign of life; it may have lost a
-        message. Doing so again and again is no excuse.
+        message. Doing so again and again is no excuse. New names are cheap: where one after
+        another costs a deadline, all that come after them are on trial first.
         """
-        for author in self.waiting_for():
-            if author != self._me:
-                member = self._members[author]
-                member.strikes += 1
-                member.given_up = member.last_round <= self.round_index or member.strikes > PARDONS
+        missing = [self._members[one] for one in self.waiting_for() if one != self._me]
+        for member in missing:
+            member.strikes += 1
+            member.given_up = member.last_round <= self.round_index or member.strikes > PARDONS
+        if missing and all(member.completed < TRIAL_MAX for member in missing):
+            self._lapses = min(self._lapses + 1, LAPSES_PARDONED + TRIAL_MAX)
+            self._lapsed_in = self.round_index
         self._authors_min = max(1, min(self._authors_min, len(self.complete())))
 
     def _is_plausible(self, round_index: int) -> bool:
@@ -289,6 +318,6 @@ class Pace:
             self._members.pop(next(beyond, author), None)
         if len(self._members) >= AUTHORS_MAX:
             return None
-        member = _Member(round_index, round_index + 1, given_up=False, strikes=0, counts={})
+        member = _Member(round_index, round_index + 1)
         self._members[author] = member
         return member

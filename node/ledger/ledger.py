@@ -9,7 +9,7 @@ whoever asks. A file that is opened to be read is read while a node writes it.
 import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,6 +207,22 @@ class Ledger:
             "SELECT raw, own FROM envelopes WHERE round = ? ORDER BY rowid", round_index
         )
         return tuple(Envelope(raw, bool(own)) for raw, own in found)
+
+    def envelopes_besides(self, round_index: int, known: Collection[bytes]) -> Iterator[bytes]:
+        """Yield a round's messages in the order in which they were written, each when asked for.
+
+        Args:
+            round_index: 0-based round.
+            known: What the names of messages to be left out begin with, all of one length.
+        """
+        length = len(next(iter(known), b""))
+        rows = self._rows(
+            "SELECT rowid, name FROM envelopes WHERE round = ? ORDER BY rowid", round_index
+        )
+        for row, name in rows:
+            if not known or name[:length] not in known:
+                for (raw,) in self._rows("SELECT raw FROM envelopes WHERE rowid = ?", row):
+                    yield raw
 
     def close_round(self, round_index: int, digests: Iterable[bytes] | None = None) -> None:
         """Freeze what a round is trained on, flushed to the disk itself.

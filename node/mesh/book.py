@@ -132,7 +132,7 @@ class AddressBook:
         """Write the file whole or not at all; a full disk costs the memory of peers only."""
         if self._path is None:
             return
-        text = _text_of(self._entries)
+        text = _text_of(dict(self._entries))  # a copy: saved beside the loop, which goes on
         if text == self._saved:
             return
         try:

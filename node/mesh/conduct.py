@@ -184,7 +184,8 @@ class Conduct:
         if self._path is None:
             return
         now = self._wall()
-        kept = {one: bar for one, bar in self._bars.items() if now < bar.until_s + BAR_S_MAX}
+        held = dict(self._bars)  # a copy: saved beside the loop, which goes on
+        kept = {one: bar for one, bar in held.items() if now < bar.until_s + BAR_S_MAX}
         text = _text_of(kept)
         if text == self._saved:
             return

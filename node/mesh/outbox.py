@@ -50,6 +50,7 @@ class Outbox(RpcQueue):
         self._messages: dict[bytes, bytes] = {}
         self._bytes = 0
         self._asked: dict[bytes, int] = {}
+        self._lags = False
         self._wake = trio.Event()
         self._room = trio.Event()
         self._idle = trio.Event()
@@ -76,6 +77,18 @@ class Outbox(RpcQueue):
         self._bytes += len(field)
         self._wake.set()
         return True
+
+    @property
+    def lags(self) -> bool:
+        """Whether it was waited for in vain, and has not been empty since.
+
+        One that takes a few bytes now and then would else cost the same wait for each message.
+        """
+        return self._lags
+
+    def note_lag(self) -> None:
+        """Note that it was waited for in vain."""
+        self._lags = True
 
     def forget(self, message_id: bytes) -> None:
         """Take a message back: its receiver has it."""
@@ -110,6 +123,7 @@ class Outbox(RpcQueue):
         """Wait for something to send and return it as a frame; None once the peer is gone."""
         while not self._closed:
             if not len(self):
+                self._lags = False
                 self._idle.set()
                 self._wake = trio.Event()
                 await self._wake.wait()

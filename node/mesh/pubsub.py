@@ -250,11 +250,8 @@ class HardenedPubsub(Pubsub):
         late = [peer for peer in recipients if not self._queue(peer, message_id, serialized)]
         deadline = trio.current_time() + self._settings.outbox_wait_s
         for peer_id in late:
-            with trio.move_on_at(deadline) as patience:
-                await self._queue_patiently(peer_id, message_id, serialized)
-            if patience.cancelled_caught:
+            if not await self._queue_by(deadline, peer_id, message_id, serialized):
                 self._count("outbox_full", topic)
-                self._on_event("peer_lagged", {"peer": str(peer_id)})
         await trio.lowlevel.checkpoint()
 
     def _queue(self, peer_id: ID, message_id: bytes, serialized: bytes) -> bool:
@@ -264,11 +261,20 @@ class HardenedPubsub(Pubsub):
             return True
         return outbox.push_message(message_id, serialized)
 
-    async def _queue_patiently(self, peer_id: ID, message_id: bytes, serialized: bytes) -> None:
+    async def _queue_by(
+        self, deadline: float, peer_id: ID, message_id: bytes, serialized: bytes
+    ) -> bool:
+        """Queue a message for a peer once there is room; False if there is none in time."""
         while not self._queue(peer_id, message_id, serialized):
             outbox = self.peer_queues[peer_id]
-            if isinstance(outbox, Outbox):
+            if not isinstance(outbox, Outbox) or outbox.lags:
+                return False
+            with trio.move_on_at(deadline) as patience:
                 await outbox.wait_for_room()
+            if patience.cancelled_caught:
+                outbox.note_lag()
+                self._on_event("peer_lagged", {"peer": str(peer_id)})
+        return True
 
     async def drain(self, patience_s: float) -> None:
         """Wait until what is queued has been handed to the network, but not for ever."""

@@ -4,7 +4,16 @@ import pytest
 
 from protocol.constants import AUTHORS_MAX, ROUNDS_AHEAD_MAX
 from protocol.identity import PeerId
-from protocol.pace import Ending, Jump, Over, Pace, Waiting
+from protocol.pace import (
+    LAPSE_ROUNDS,
+    LAPSES_PARDONED,
+    TRIAL_MAX,
+    Ending,
+    Jump,
+    Over,
+    Pace,
+    Waiting,
+)
 
 LIMIT_S = 60.0
 WAITING = Waiting()
@@ -226,32 +235,109 @@ def test_the_number_is_lowered_to_what_was_there_at_the_deadline() -> None:
     assert one.state(61.0) == COMPLETE
 
 
-def test_nobody_is_waited_for_in_place_of_one_cast_out() -> None:
+@pytest.mark.parametrize("answers", [0, 1])
+def test_nobody_is_waited_for_in_place_of_one_cast_out_in_this_round(answers: int) -> None:
+    """Whether its answers or the proof of them came first: others may have closed the round."""
+    one = pace(authors_min=3)
+    contributed(one, [ME, A, *[B] * answers], 10)
+    one.cast_out(B, 10)
+
+    assert one.state(1.0) == COMPLETE
+
+
+def test_in_the_next_round_the_number_stands() -> None:
+    one = pace(authors_min=3)
+    contributed(one, [ME, A, B], 10)
+    one.cast_out(B, 10)
+    one.begin(11, now=1.0)
+    contributed(one, [ME, A], 11)
+
+    assert one.state(2.0) == WAITING
+    assert one.state(61.0) == DEADLINE
+
+
+def test_one_found_out_for_an_earlier_round_takes_no_place_in_this() -> None:
+    one = pace(authors_min=3)
+    contributed(one, [ME, A], 10)
+    one.cast_out(B, 9)
+
+    assert one.state(1.0) == WAITING
+
+
+def test_whom_the_operator_bans_leaves_its_place_empty() -> None:
     one = pace(authors_min=3)
     contributed(one, [ME, A, B], 10)
     one.forget(B)
 
-    assert one.state(1.0) == COMPLETE
-    assert one._authors_min == 2
-
-
-def test_who_was_no_member_takes_no_place_with_it() -> None:
-    one = pace(authors_min=3)
-    contributed(one, [ME, A], 10)
-    one.forget(B)
-
     assert one.state(1.0) == WAITING
 
 
-def test_the_number_never_falls_below_this_node() -> None:
-    one = pace(authors_min=1)
-    contributed(one, [A, B], 10)
-    one.forget(A)
-    one.forget(B)
+# --- trial --------------------------------------------------------------------------------
 
-    assert one.state(1.0) == WAITING
-    contributed(one, [ME], 10)
+
+def deadlines_lost_to(completed: int) -> int:
+    """Return how many of 200 rounds are lost to a row of names that leave after completing some.
+
+    One comes and one leaves in each round; each says one more thing before it leaves.
+    """
+    one = pace(A)
+    lost = 0
+    for index in range(10, 210):
+        one.begin(index, now=0.0)
+        contributed(one, [ME, A], index)
+        one.heard(peer(index), index)
+        contributed(one, [peer(index - back) for back in range(1, completed + 1)], index)
+        if one.state(1.0) == WAITING:
+            lost += one.state(LIMIT_S) == DEADLINE
+    return lost
+
+
+@pytest.mark.parametrize("completed", [0, 1, 2, 4, TRIAL_MAX - 1])
+def test_names_that_leave_during_their_trial_cost_a_deadline_now_and_then(completed: int) -> None:
+    lost = deadlines_lost_to(completed)
+
+    assert LAPSES_PARDONED < lost <= LAPSES_PARDONED + 1 + completed + 200 // LAPSE_ROUNDS
+
+
+def test_names_that_stay_for_the_longest_trial_cost_a_deadline_each() -> None:
+    """The limit of it: eight rounds of answers buy a deadline."""
+    assert deadlines_lost_to(TRIAL_MAX) > 180
+
+
+def on_trial() -> Pace:
+    """Return the pace of one that has lost deadlines to one name after another."""
+    one = pace(A)
+    for index in range(10, 11 + LAPSES_PARDONED):
+        one.begin(index, now=0.0)
+        one.heard(peer(index), index - 1)
+        contributed(one, [ME, A], index)
+        assert one.state(LIMIT_S) == DEADLINE
+    one.begin(one.round_index + 1, now=0.0)
+    return one
+
+
+def test_who_is_on_trial_counts_and_is_waited_for_once_it_has_completed_a_round() -> None:
+    one = on_trial()
+    one.contributed(B, one.round_index)
+    one.heard(C, one.round_index)
+    contributed(one, [ME, A], one.round_index)
+    assert B in one.complete()
     assert one.state(1.0) == COMPLETE
+
+    one.begin(one.round_index + 1, now=1.0)
+    assert B in one.waiting_for()
+    assert C not in one.waiting_for()
+
+
+def test_a_trial_passes_in_time() -> None:
+    one = on_trial()
+    for _ in range(LAPSE_ROUNDS):
+        contributed(one, [ME, A], one.round_index)
+        one.begin(one.round_index + 1, now=0.0)
+    one.heard(B, one.round_index)
+    one.begin(one.round_index + 1, now=0.0)
+
+    assert B in one.waiting_for()
 
 
 def test_starting_late_in_a_swarms_life_is_no_jump() -> None:

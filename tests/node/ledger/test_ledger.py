@@ -1,5 +1,6 @@
 """What the ledger took is there after any end, and damage is told, not hidden."""
 
+import hashlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +23,16 @@ def test_envelopes_come_back_in_the_order_they_were_written(ledger: Ledger) -> N
     expected = (Envelope(b"b", own=True), Envelope(b"a", own=True), Envelope(b"peer", own=False))
     assert expected == ledger.envelopes(3)
     assert ledger.highest_own_round() == 3
+
+
+def test_of_what_a_reader_knows_by_name_nothing_is_read(ledger: Ledger) -> None:
+    raws = [bytes([number]) * 10 for number in range(6)]
+    ledger.record_own(3, raws)
+    known = {hashlib.sha256(raw).digest()[:8] for raw in raws[1:4]}
+
+    assert list(ledger.envelopes_besides(3, known)) == [raws[0], *raws[4:]]
+    assert list(ledger.envelopes_besides(3, ())) == raws
+    assert list(ledger.envelopes_besides(4, known)) == []
 
 
 def test_the_same_envelope_is_kept_once(ledger: Ledger) -> None:
