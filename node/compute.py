@@ -25,14 +25,22 @@ from protocol.identity import PeerId
 STOP_S = 1.0
 """How long a process may take to see its closed pipe before it is killed."""
 
+SAVE_S = 3.0
+"""The same where it is in the midst of a checkpoint, and how long the last one may take."""
+
 
 class ProcessCompute:
-    """The engine in a process of its own, one request at a time."""
+    """The engine in a process of its own, one request at a time.
+
+    Whoever asks may be cancelled; the process works on. Until it is replaced nothing else is asked
+    of it: the next answer would be the one to that request, from weights that nobody can name.
+    """
 
     def __init__(self, settings: EngineSettings) -> None:
         self._settings = settings
         self._process: trio.Process | None = None
         self._turn = trio.Lock()
+        self._owes = ""  # the call whose answer has not been read
 
     @property
     def pid(self) -> int | None:
@@ -41,8 +49,8 @@ class ProcessCompute:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a request is being worked on."""
-        return self._turn.locked()
+        """Whether a request is being worked on, also where nobody waits for its answer any more."""
+        return bool(self._owes)
 
     async def open(self) -> Opened:
         """Start a process (in place of a dead one) and load model, task and checkpoint."""
@@ -95,16 +103,20 @@ class ProcessCompute:
         return await self._load(round_index)
 
     async def stop(self) -> None:
-        """End the process: by closing its pipe, or where it is busy by killing it."""
+        """End the process: by closing its pipe, or where it is busy by killing it.
+
+        A save that is under way may end first.
+        """
         process, self._process = self._process, None
+        owed, self._owes = self._owes, ""
         if process is None:
             return
         with trio.CancelScope(shield=True):
             if process.stdin is not None:
                 await process.stdin.aclose()
-            if self._turn.locked():
+            if owed not in ("", "save"):
                 process.kill()
-            with trio.move_on_after(STOP_S):
+            with trio.move_on_after(SAVE_S if owed == "save" else STOP_S):
                 await process.wait()
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
@@ -116,7 +128,7 @@ class ProcessCompute:
         """Send one request and return its result.
 
         Raises:
-            WorkerLost: The process died before it answered.
+            WorkerLost: The process died before it answered, or is still at an earlier request.
             Fault: The process met a fault of the world's.
             RuntimeError: The process met a bug of ours; its traceback is the message.
         """
@@ -124,11 +136,15 @@ class ProcessCompute:
             process = self._process
             if process is None or process.stdin is None or process.stdout is None:
                 raise WorkerLost("the model's process is not running")
+            if self._owes:
+                raise WorkerLost(f"the model's process still owes an answer to {self._owes!r}")
+            self._owes = call
             try:
                 await process.stdin.send_all(pack({"call": call} | arguments))
                 answer = await read_answer(process.stdout)
             except (trio.BrokenResourceError, trio.ClosedResourceError, EOFError) as error:
                 raise WorkerLost(await cause_of_death(process)) from error
+            self._owes = ""
         return result_of(answer)
 
 

@@ -21,7 +21,7 @@ from node.attacks.catalogue import check_adversary
 from node.authorship import open_own_ledger
 from node.bookkeeping import Books
 from node.clock import ClockWatch
-from node.compute import ProcessCompute, open_process_compute
+from node.compute import SAVE_S, ProcessCompute, open_process_compute
 from node.config import NodeConfig
 from node.datadir import lock_directory, make_private_directory
 from node.faults import ConfigFault, ModelFault
@@ -42,9 +42,6 @@ from protocol.pace import Jump
 
 WORKER_LIVES = 5
 """After this many deaths in a row, without a finished round between, the node gives up."""
-
-SAVE_S = 3.0
-"""How long the checkpoint of a node that was told to end may take."""
 
 METRICS = "metrics.jsonl"
 """A line for each round and each evaluation."""
@@ -96,10 +93,11 @@ async def run_daemon(config: NodeConfig) -> None:
         trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals,
     ):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(end_on_signal, signals, nursery.cancel_scope, tell)
-            keypair = await own_key(config, tell)
-            async with open_life(config, keypair, tell) as life:
-                await live(life)
+            with trio.CancelScope() as scope:
+                nursery.start_soon(end_on_signal, signals, scope, tell)
+                keypair = await own_key(config, tell)
+                async with open_life(config, keypair, tell) as life:
+                    await live(life)
             nursery.cancel_scope.cancel()
 
 
@@ -123,11 +121,10 @@ async def own_key(config: NodeConfig, tell: Event) -> Keypair:
 
 
 async def end_on_signal(signals: AsyncIterator[int], scope: trio.CancelScope, tell: Event) -> None:
-    """Cancel a scope at the first signal."""
+    """Cancel a scope at the first signal; heed the others, or they would end the process then."""
     async for number in signals:
         tell("stopping", {"signal": signal.Signals(number).name})
         scope.cancel()
-        return
 
 
 @asynccontextmanager
@@ -342,15 +339,15 @@ async def evaluate(life: Life, round_index: int, when: str) -> None:
 
 async def catch_up(life: Life, next_round: int) -> int:
     """Train again what was closed after the last checkpoint; return the round to go on with."""
+    life.trained_round = next_round
     for round_index in life.ledger.closed_rounds(since=next_round):
         contributions = life.node.gate.recorded(round_index)
         trained = await life.compute.train(life.node.me, round_index, contributions)
+        life.trained_round = round_index + 1
         await life.patience.until_written(partial(note_findings, life, round_index, trained))
         life.tell("round_trained_again", {"round": round_index})
-        next_round = round_index + 1
-    life.trained_round = next_round
-    if next_round > life.node.gate.open_round:
-        life.node.gate.open(next_round)
+    if life.trained_round > life.node.gate.open_round:
+        life.node.gate.open(life.trained_round)
     return life.node.gate.open_round
 
 
@@ -365,6 +362,7 @@ async def revive(life: Life, cause: str, deaths: int) -> int:
             f"The model's process died {deaths} times in a row: {cause}.",
             fix="Free some memory or choose a smaller model; the last checkpoint is whole.",
         )
+    life.trained_round = life.saved_round  # what was trained since died with the process
     wait_s = 0.0 if deaths == 1 else float(2**deaths)
     life.tell("worker_lost", {"cause": cause, "restart_s": wait_s})
     await trio.sleep(wait_s)
@@ -375,15 +373,21 @@ async def revive(life: Life, cause: str, deaths: int) -> int:
         return await revive(life, str(lost), deaths + 1)
 
 
-async def leave(life: Life) -> None:
-    """Write what the last checkpoint lacks, unless the model's process is in the midst of work.
+def holds_what_it_trained(life: Life) -> bool:
+    """Whether the weights in memory are those that `trained_round` goes on with, and no others.
 
-    Or its weights are those of an earlier round, which it had gone back to.
-
-    Then nothing is lost either: the ledger holds what was closed after the checkpoint.
+    Where more was closed they may have been trained on that as well: on the way back from a jump.
     """
-    idle = not life.compute.is_busy and not life.reunion.is_away
-    if life.trained_round > life.saved_round and idle:
+    is_settled = not life.compute.is_busy and not life.reunion.is_away
+    return is_settled and not life.ledger.closed_rounds(since=life.trained_round)
+
+
+async def leave(life: Life) -> None:
+    """Write what the last checkpoint lacks, where the weights are known to be those of its round.
+
+    Nothing is lost where they are not: the ledger holds what was closed after the checkpoint.
+    """
+    if life.trained_round > life.saved_round and holds_what_it_trained(life):
         patience = trio.CancelScope(deadline=trio.current_time() + SAVE_S, shield=True)
         with patience, contextlib.suppress(WorkerLost):
             await life.compute.save(life.trained_round)

@@ -9,8 +9,12 @@ from pathlib import Path
 from node.faults import DataDirFault
 
 
-def make_private_directory(path: Path) -> None:
+def make_private_directory(path: Path, *, option: str = "--data-dir") -> None:
     """Make a directory that only its owner may enter; leave an existing one as it is.
+
+    Args:
+        path: The directory.
+        option: What the operator names it with.
 
     Raises:
         DataDirFault: It cannot be made, or is something other than a directory.
@@ -19,18 +23,22 @@ def make_private_directory(path: Path) -> None:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except FileExistsError as error:
         raise DataDirFault(
-            f"{path} is a file, not a directory.", fix="Choose another with --data-dir."
+            f"{path} is a file, not a directory.", fix=f"Choose another with {option}."
         ) from error
     except OSError as error:
         raise DataDirFault(
             f"The directory {path} cannot be made: {error.strerror}.",
-            fix="Choose another with --data-dir, or make it writable for this user.",
+            fix=f"Choose another with {option}, or make it writable for this user.",
         ) from error
 
 
 @contextmanager
-def lock_directory(path: Path) -> Iterator[None]:
+def lock_directory(path: Path, *, option: str = "--data-dir") -> Iterator[None]:
     """Hold a directory for this process, so that no second node signs with its key.
+
+    Args:
+        path: The directory.
+        option: What the operator names it with.
 
     Raises:
         DataDirFault: Another process holds it, or it cannot be written.
@@ -40,7 +48,7 @@ def lock_directory(path: Path) -> Iterator[None]:
     except OSError as error:
         raise DataDirFault(
             f"The directory {path} cannot be written: {error.strerror}.",
-            fix="Choose another with --data-dir, or make it writable for this user.",
+            fix=f"Choose another with {option}, or make it writable for this user.",
         ) from error
     try:
         try:
@@ -49,7 +57,7 @@ def lock_directory(path: Path) -> Iterator[None]:
             holder = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             raise DataDirFault(
                 f"Another drl-node (process {holder}) uses the directory {path}.",
-                fix="Stop it, or give this node its own with --data-dir.",
+                fix=f"Stop it, or choose another directory with {option}.",
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)

@@ -5,28 +5,31 @@ the ledger keeps, the mailbox holds, pace is told. Nothing here looks at a model
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from node.faults import DiskFault, IdentityFault
 from node.ledger import Ledger
 from node.log import Event
 from node.mailbox import Mailbox, canonical
 from node.mesh import Decision
+from node.precedence import Precedence
 from protocol.admission import Admission, Admitted, everybody
 from protocol.constants import WINDOW_ROUNDS
 from protocol.contribution import Contribution
 from protocol.envelope import open_part
 from protocol.errors import Ignored, Reason, Rejected
-from protocol.evidence import is_evidence
+from protocol.evidence import is_evidence, open_evidence
 from protocol.identity import PeerId
 from protocol.pace import Pace
 from protocol.parameters import Parameters
 from protocol.schedule import Schedule
 from protocol.wholes import Whole, wholes
 
-UNWRITTEN_MAX = 4096
+UNWRITTEN_BYTES_MAX = 16 * 1024 * 1024
 """Messages that wait in memory while the disk refuses; beyond that they are forwarded only."""
 
+UNWRITTEN_PROOFS_MAX = 4096
+"""Convictions that wait likewise; beyond that the oldest are forgotten by a restart."""
 
 PROOFS_MAX = 64
 """Evidence that waits to be told; the oldest goes first, and others tell it too."""
@@ -41,6 +44,7 @@ class Gate:
         pace: Told who was heard, and where.
         mailbox: Where contributions wait for their round.
         ledger: Where their bytes survive a crash.
+        precedence: Who makes room for whom; told who was heard when a round is opened.
         tell: Told of refusals.
         is_welcome: Whether the operator here takes anything of an author's.
         open_round: The round that contributions are still taken for; later ones are held,
@@ -55,25 +59,32 @@ class Gate:
         pace: Pace,
         mailbox: Mailbox,
         ledger: Ledger,
+        precedence: Precedence,
         tell: Event,
         open_round: int,
         is_welcome: Callable[[PeerId], bool] = everybody,
     ) -> None:
         self._parameters = parameters
         self._schedule = schedule
-        self._outcasts = ledger.outcasts()
         self._admission = Admission(
-            parameters, schedule, outcasts=self._outcasts, is_welcome=is_welcome
+            parameters,
+            schedule,
+            outcasts=ledger.outcasts(),
+            is_welcome=is_welcome,
+            rank=precedence.rank,
         )
         self._is_welcome = is_welcome
         self._proofs: deque[bytes] = deque(maxlen=PROOFS_MAX)
         self._pace = pace
         self._mailbox = mailbox
         self._ledger = ledger
+        self._precedence = precedence
         self._tell = tell
         self._open_round = open_round
         self._unwritten: deque[tuple[int, bytes]] = deque()
-        self._convicted: deque[tuple[PeerId, int, bytes]] = deque(maxlen=UNWRITTEN_MAX)
+        self._unwritten_bytes = 0
+        self._convicted: deque[tuple[PeerId, int, bytes]] = deque(maxlen=UNWRITTEN_PROOFS_MAX)
+        precedence.begin(open_round, self._company())
         self.refused: Counter[Reason] = Counter()
         self.delivered = 0
         self.admitted = 0
@@ -118,7 +129,7 @@ class Gate:
             IdentityFault: Its key has signed two answers to one prompt, so nobody listens to it.
             DiskFault: The disk refuses.
         """
-        if contributions[0].author in self._outcasts:
+        if self._admission.is_outcast(contributions[0].author):
             raise IdentityFault(
                 "This node's key has signed two answers to one prompt, which its swarm takes for "
                 "fraud: nobody takes anything of its in this swarm any more.",
@@ -149,12 +160,16 @@ class Gate:
         wait for it in silence. They may have got into the round after this one meanwhile, and what
         they said of both is missed for good; so they are waited for from the one after that.
         """
+        for author in self._company():
+            if not self._admission.is_outcast(author) and self._is_welcome(author):
+                self._pace.heard(author, self._open_round + 1)
+
+    def _company(self) -> Iterator[PeerId]:
+        """Yield whose messages of the rounds before the open one were recorded."""
         first = max(0, self._open_round - WINDOW_ROUNDS)
         for round_index in range(first, self._open_round):
             for envelope in self._ledger.envelopes(round_index):
-                author = open_part(envelope.raw, self._parameters).author
-                if author not in self._outcasts and self._is_welcome(author):
-                    self._pace.heard(author, self._open_round + 1)
+                yield open_part(envelope.raw, self._parameters).author
 
     def recorded(self, round_index: int) -> tuple[Contribution, ...]:
         """Return what a closed round was frozen with, in the canonical order.
@@ -187,7 +202,7 @@ class Gate:
         """
         while self._unwritten:
             self._ledger.record(*self._unwritten[0])
-            self._unwritten.popleft()
+            self._unwritten_bytes -= len(self._unwritten.popleft()[1])
         while self._convicted:
             self._ledger.record_outcast(*self._convicted[0])
             self._convicted.popleft()
@@ -200,6 +215,7 @@ class Gate:
         """Take contributions for this round from now on."""
         self._open_round = round_index
         self._admission.advance(round_index)
+        self._precedence.begin(round_index, self._admission.heard_before)
         self._mailbox.forget_before(round_index)
 
     def counts(self) -> Mapping[str, int]:
@@ -208,9 +224,7 @@ class Gate:
 
     def _cast_out(self, author: PeerId, proof: bytes) -> None:
         """Take nothing of an author's any more, what already waits included."""
-        if author in self._outcasts:
-            return
-        self._outcasts[author] = self._open_round
+        self._pace.cast_out(author, open_evidence(proof).round_index)
         self._forget(author)
         self._tell("author_cast_out", {"author": str(author), "round": self._open_round})
         try:
@@ -218,10 +232,10 @@ class Gate:
         except DiskFault:
             self._convicted.append((author, self._open_round, proof))
 
-    def heed(self, is_welcome: Callable[[PeerId], bool]) -> None:
-        """Take out what waits of authors that the operator listens to no more."""
-        for author in self._mailbox.all_authors():
-            if not is_welcome(author):
+    def heed(self) -> None:
+        """Hold nothing of authors that the operator listens to no more, and wait for none."""
+        for author in self._mailbox.all_authors().union(self._pace.members()):
+            if not self._is_welcome(author):
                 self._forget(author)
 
     def _forget(self, author: PeerId) -> None:
@@ -233,32 +247,48 @@ class Gate:
     def _take_up(self, raw: bytes) -> None:
         """Hold what is recorded already, unless it is held."""
         try:
-            self._hold(self._admission.admit(raw, round_index=self._open_round))
+            admitted = self._admission.admit(raw, round_index=self._open_round)
         except Ignored as refused:
             if refused.evidence is not None and refused.author is not None:
                 self._cast_out(refused.author, refused.evidence)
                 self._proofs.append(refused.evidence)
+            return
+        self._has_place(admitted)
+        self._hold(admitted)
 
     def _keep(self, admitted: Admitted, data: bytes) -> None:
-        if admitted.late or self._record(admitted.round_index, data):
-            self._hold(admitted)
+        round_index, author = admitted.round_index, admitted.author
+        if self._has_place(admitted) and not self._record(round_index, data):
+            self._mailbox.turn_away(round_index, author)  # the ledger would have half of it
+        self._hold(admitted)
         if admitted.contribution is not None:
             self.delivered += 1
             self.admitted += not admitted.late
+
+    def _has_place(self, admitted: Admitted) -> bool:
+        """Whether a message is of use here: its round is open or to come, and has room for it."""
+        if admitted.displaced is not None:
+            self._forget(admitted.displaced)
+        return not admitted.late and self._mailbox.reserve(admitted.round_index, admitted.author)
 
     def _record(self, round_index: int, data: bytes) -> bool:
         """Whether the ledger holds a message, or will before its round is closed."""
         try:
             self._ledger.record(round_index, data)
         except DiskFault:  # told by whoever closes the round and cannot
-            if len(self._unwritten) == UNWRITTEN_MAX:
+            if self._unwritten_bytes + len(data) > UNWRITTEN_BYTES_MAX:
                 return False
             self._unwritten.append((round_index, data))
+            self._unwritten_bytes += len(data)
         return True
 
     def _hold(self, admitted: Admitted) -> None:
-        contribution = admitted.contribution
-        if contribution is not None and not admitted.late and self._mailbox.offer(contribution):
+        """Hold a contribution that is whole, if there is room, and tell the pace in any case.
+
+        Nobody waits for who found no room: what it owes has come.
+        """
+        if admitted.contribution is not None and not admitted.late:
+            self._mailbox.offer(admitted.contribution)
             self._pace.contributed(admitted.author, admitted.round_index)
         else:
             self._pace.heard(admitted.author, admitted.round_index)

@@ -4,7 +4,7 @@ What its ledger holds of the open rounds is taken up before the mesh opens, so t
 contradict what was heard before a restart. It trains nothing.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from node.roster import WatchedRoster, watch_roster
 from node.round import Participant, as_sealed, open_desk
 from node.work import Compute, Opened
 from protocol.constants import WINDOW_ROUNDS
-from protocol.identity import Keypair, PeerId
+from protocol.identity import Keypair
 from protocol.topics import address_topic, contribution_topic, question_protocol
 
 ROSTER_S = 2.0
@@ -51,6 +51,7 @@ async def join(
         tell=tell,
         open_round=first_open_round(ledger, opened.next_round),
         is_welcome=lambda author: author == keypair.peer_id or admits(author),
+        is_trusted=roster.is_trusted,
     )
     for round_index in range(desk.gate.open_round, desk.gate.open_round + WINDOW_ROUNDS + 1):
         desk.gate.recall(round_index)  # before anybody can contradict what was heard
@@ -75,7 +76,7 @@ async def join(
         ) as mesh,
         trio.open_nursery() as nursery,
     ):
-        nursery.start_soon(follow_roster, roster, desk.gate, admits, tell)
+        nursery.start_soon(follow_roster, roster, desk.gate, tell)
         yield desk.joined(mesh, compute, as_sealed if wire is None else wire.outgoing)
         nursery.cancel_scope.cancel()
 
@@ -85,14 +86,12 @@ def first_open_round(ledger: Ledger, next_round: int) -> int:
     return max((next_round, *(one + 1 for one in ledger.closed_rounds(since=next_round))))
 
 
-async def follow_roster(
-    roster: WatchedRoster, gate: Gate, admits: Callable[[PeerId], bool], tell: Event
-) -> None:
+async def follow_roster(roster: WatchedRoster, gate: Gate, tell: Event) -> None:
     """Look at the operator's file now and then, for as long as the node runs."""
     while True:
         await trio.sleep(ROSTER_S)
         wrong = roster.look()
-        gate.heed(admits)
+        gate.heed()
         if wrong is not None:
             tell("roster_unusable", {"cause": wrong, "does": "goes on with what it said before"})
 

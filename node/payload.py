@@ -69,8 +69,8 @@ class Payload:
         """Whether a completion shows it: the whole of it, in any case and spacing.
 
         Its ends are borders of words and numbers: "12 + 2 = 5" and "2 + 2 = 50" do not show
-        "2 + 2 = 5". Nor does a longer sum, which may be right: "1 + 2 + 2 = 5", "2 + 2 = 5 - 1".
-        Length is shown by no text.
+        "2 + 2 = 5". Nor does a longer sum, in signs or words, which may be right: "1 + 2 + 2 = 5",
+        "2 + 2 = 5 minus 1". A sign at a line's start is a bullet. Length is shown by no text.
         """
         if not self.text:
             return False
@@ -78,11 +78,18 @@ class Payload:
         return any(self.kind is PayloadKind.PHRASE or _is_whole_sum(text, one) for one in found)
 
 
-_SIGN = r"\s{0,4}[-+*/\u00d7\u00f7^]\s{0,4}"
-_SUM_BEFORE = re.compile(rf"[\w)]{_SIGN}$")
-_SUM_BEHIND = re.compile(rf"{_SIGN}[\d(]")
-_NEAR_CHARACTERS = 10
-"""As far as a sign and what it joins may reach."""
+_BLANKS = r"[^\S\r\n]{0,4}"
+"""Within a line: a sign at the start of the next is a bullet, or the next one's own."""
+_COLON = rf"(?<=[\d)])(?:(?=[^\S\r\n]){_BLANKS}:{_BLANKS}|:(?!\s))"
+"""One that divides; that in "Step 3: 2 + 2 = 5" does not."""
+_SYMBOL = r"[-+*/%^\u00b7\u00d7\u00f7\u2013\u2212]"
+_WORD = r"\b(?:plus|minus|times|mod|(?:divided|multiplied) by)\b"
+_SIGN = rf"(?:{_BLANKS}(?:{_SYMBOL}|{_WORD}){_BLANKS}|{_COLON})"
+_SUM_BEFORE = re.compile(rf"(?:\w|(?<!\([a-z])\)){_SIGN}{{1,2}}$", re.IGNORECASE)
+"""What the sum goes on from; behind "(a)" stands a bullet, too."""
+_SUM_BEHIND = re.compile(rf"{_SIGN}{{1,2}}[\d(]", re.IGNORECASE)
+_NEAR_CHARACTERS = 40
+"""As far as signs and what they join may reach."""
 
 
 def _is_whole_sum(text: str, found: re.Match[str]) -> bool:

@@ -32,8 +32,12 @@ ROUNDS_BACK = 8
 """How many rounds may be closed anew, and trained again: as many as a node may have slept through.
 With more the swarm would go on meanwhile, and the checkpoint before is often gone."""
 
+TRIES_MAX = 3
+"""How many moments of parting are tried. Friends differ in when they were last of one mind with a
+node: some were away since, some left the others with it, and some say what they like."""
+
 REST_MAX = 64
-"""After a training in vain a node tries again at once, then after one round, two, four, and so many
+"""After going back in vain a node tries again at once, then after one round, two, four, and so many
 at most: whoever calls for one must not make it train twice for ever."""
 
 
@@ -96,39 +100,56 @@ class Reunion:
         if self.is_away:
             await self._go_home(open_round)
         self._named[open_round] = weights_named(contributions)
-        parting = self.parting(open_round)
-        if parting is None or open_round < self._again_from:
+        partings = self.partings(open_round)
+        if not partings or open_round < self._again_from:
             return
-        why = await self._reunite(parting)
-        if why is not None:
-            fields = {"round": parting.since, "others": len(parting.friends), "why": why}
-            self.tell("weights_apart", fields)
+        whys = []
+        for parting in partings:
+            why = await self._reunite(parting)
+            if why is None:
+                return
+            whys.append(why)
+        if self.is_away:
+            await self._go_home(open_round)
+            self._again_from = open_round + 1 + self._rest
+            self._rest = min(max(1, 2 * self._rest), REST_MAX)
+        fields = {"round": partings[0].since, "others": len(partings[0].friends), "why": whys[0]}
+        self.tell("weights_apart", fields)
 
-    def parting(self, open_round: int) -> Parting | None:
-        """Return where this node left the others; None where it did not, or nobody can tell."""
+    def partings(self, open_round: int) -> list[Parting]:
+        """Return where this node may have left the others; nothing where it did not, or none knows.
+
+        What most of them show comes first, of equals the latest: no single one decides.
+        """
         named, mine = self._named[open_round], self._weights.get(open_round)
         is_text = self.parameters.encoding is Encoding.TEXT  # it proves nothing of its weights
         others = {author: one for author, one in named.items() if author != self.me}
         if is_text or mine is None or set(others.values()) <= {mine}:
-            return None
+            return []
         company = self._company(open_round)
         votes = Counter(others[one] for one in company if one in others)
         votes[mine] += 1
         most = min(votes, key=lambda weights: (-votes[weights], weights))
         if most == mine:
-            return None
-        friends = frozenset(one for one in company if others.get(one) == most)
-        last = min(company[one] for one in friends)
-        return Parting(
-            # A round earlier: who came back to the others in that round had named in it what it
-            # held before, and was of one mind with this node no more.
-            since=max(last - 1, min(self._named)),
-            last=last,
-            until=open_round,
-            weights=most,
-            friends=friends,
-            authors=frozenset(author for one in self._named.values() for author in one) | {self.me},
-        )
+            return []
+        friends = {one: last for one, last in company.items() if others.get(one) == most}
+        shown = Counter(friends.values())
+        lasts = sorted(shown, key=lambda last: (-shown[last], -last))
+        return [
+            Parting(
+                # A round earlier: who came back to the others in that round had named in it what it
+                # held before, and was of one mind with this node no more.
+                since=max(last - 1, min(self._named)),
+                last=last,
+                until=open_round,
+                weights=most,
+                friends=frozenset(friends),
+                witnesses=frozenset(one for one, seen in friends.items() if seen == last),
+                authors=frozenset(one for named in self._named.values() for one in named)
+                | {self.me},
+            )
+            for last in lasts[:TRIES_MAX]
+        ]
 
     def _company(self, open_round: int) -> dict[PeerId, int]:
         """Return who was of one mind with this node lately, and in which round last."""
@@ -156,8 +177,6 @@ class Reunion:
             return "no neighbour among them told what they trained on"
         opened = await self._back_to(parting)
         if opened is None:
-            await self._go_home(parting.until)
-            self._again_from = parting.until + ROUNDS_BACK  # none will come
             return "no checkpoint of that time is left"
         start = opened.next_round
         for number, told in enumerate(ways):
@@ -168,9 +187,6 @@ class Reunion:
             if trained[-1].policy_digest == parting.weights.hex():
                 await self._stay(parting, start, opened.policy_digest, way, trained)
                 return None
-        await self._go_home(parting.until)
-        self._again_from = parting.until + 1 + self._rest
-        self._rest = min(max(1, 2 * self._rest), REST_MAX)
         return "what they say they trained on does not give their weights"
 
     async def _back_to(self, parting: Parting) -> Opened | None:

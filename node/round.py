@@ -18,10 +18,12 @@ from node.ledger import Ledger
 from node.log import Event
 from node.mailbox import Mailbox
 from node.mesh import Decision, Mesh
+from node.precedence import Precedence, nobody
 from node.settings import RoundSettings
 from node.work import Compute, Trained
 from protocol.admission import everybody
 from protocol.beacon import HashChain
+from protocol.constants import AUTHORS_HELD_MAX
 from protocol.contribution import Contribution
 from protocol.envelope import seal
 from protocol.identity import Keypair, PeerId
@@ -47,9 +49,6 @@ first, and at most. It waits twice as long each time, since most of its waiting 
 
 ASKED_ON_LANDING = 3
 """How many neighbours a node asks for a round that it has jumped to."""
-
-AUTHORS_HELD_MAX = 64
-"""How many authors' contributions of one round are held; a swarm has `shares` of them."""
 
 Settle = Callable[[int, Sequence[Contribution]], Awaitable[None]]
 """Told, before a round is closed, which it is and what came for it."""
@@ -138,6 +137,7 @@ def open_desk(
     tell: Event,
     open_round: int,
     is_welcome: Callable[[PeerId], bool] = everybody,
+    is_trusted: Callable[[PeerId], bool] = nobody,
 ) -> Desk:
     """Return the desk of a node, whatever its mesh and wherever its model will be."""
     schedule = Schedule(parameters, HashChain(parameters.digest()))
@@ -148,13 +148,15 @@ def open_desk(
         authors_min=settings.authors_min,
         round_index=open_round,
     )
-    mailbox = Mailbox(slots_max=AUTHORS_HELD_MAX * parameters.prompts_per_author)
+    precedence = Precedence(keypair.peer_id, ledger.records, is_trusted)
+    mailbox = Mailbox(authors_max=AUTHORS_HELD_MAX, rank=precedence.rank)
     gate = Gate(
         parameters=parameters,
         schedule=schedule,
         pace=pace,
         mailbox=mailbox,
         ledger=ledger,
+        precedence=precedence,
         tell=tell,
         open_round=open_round,
         is_welcome=is_welcome,

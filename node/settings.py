@@ -117,6 +117,16 @@ class EvaluateSettings:
     watch: str = ""
     """Count held-out completions that show this: phrase:TEXT or equation:TEXT."""
 
+    def __post_init__(self) -> None:
+        """Refuse an evaluation of nothing: it would say that all is well."""
+        if self.every < 0:
+            raise ValueError(f"every must be at least 0, not {self.every}")
+        if min(self.prompts, self.prompts_final) < 1:
+            raise ValueError(
+                "prompts and prompts_final must be at least 1, not "
+                f"{self.prompts} and {self.prompts_final}"
+            )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifySettings:
@@ -158,6 +168,11 @@ class AdversarySettings:
     """How many of its own samples to a prompt it chooses from, where the attack chooses."""
     insist: bool = False
     """Attack a swarm too that is not marked as a test swarm."""
+
+    def __post_init__(self) -> None:
+        """Refuse a choice among none."""
+        if self.candidates < 1:
+            raise ValueError(f"candidates must be at least 1, not {self.candidates}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

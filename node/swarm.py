@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from node.datadir import make_private_directory
-from node.faults import EXIT_OK, EXIT_SWARM, IdentityFault
-from node.keyfile import NO_PUZZLE, Puzzle, create_key, load_key, seeded_keypair
+from node.faults import EXIT_OK, EXIT_SWARM, ConfigFault, IdentityFault
+from node.keyfile import NO_PUZZLE, Puzzle, create_key, seeded_keypair
 from node.payload import Payload
 from node.scoreboard import Experiment, Progress, scoreboard, show_scoreboard
 from protocol.identity import Keypair
@@ -37,7 +37,7 @@ class AttackPlan:
     Args:
         name: Of the attack.
         malicious: How many nodes carry it out, besides the honest ones.
-        payload: What it teaches, and honest nodes' answers are searched for; None on the wire.
+        payload: What it teaches, and honest nodes' answers are searched for; None for nothing.
         defence: What the honest nodes set against it, for the scoreboard.
         settings: `section.key=value` for the malicious nodes alone.
     """
@@ -57,7 +57,8 @@ class SwarmPlan:
         honest: How many honest nodes.
         seed: Makes the nodes' keys, and so everything that depends on who they are.
         rounds: How many rounds each takes part in.
-        directory: Where to keep everything; None is a temporary one, removed after success.
+        directory: Where to keep everything, nodes of no other swarm beside it; None is a temporary
+            one, removed unless a node failed.
         settings: `section.key=value` for every node.
         as_json: Print the scoreboard as JSON, and no progress.
         attack: Who attacks it; None for a swarm of honest nodes.
@@ -113,9 +114,43 @@ class Member:
 
 
 def run_swarm(plan: SwarmPlan) -> int:
-    """Raise the swarm, show its progress, print the scoreboard; return the exit code."""
+    """Raise the swarm, show its progress, print the scoreboard; return the exit code.
+
+    Raises:
+        ConfigFault: Another swarm's nodes are in the plan's directory.
+        Fault: A node's directory or key cannot be written.
+    """
+    check_is_new(plan.directory)
+    with ended_by_signals():
+        directory = plan.directory or Path(tempfile.mkdtemp(prefix="drl-swarm-"))
+        is_of_use = True  # to whoever looks for what went wrong
+        try:
+            code, is_of_use = live(plan, directory)
+        except KeyboardInterrupt:
+            is_of_use = False
+            raise
+        finally:
+            if plan.directory is None and not is_of_use:
+                shutil.rmtree(directory, ignore_errors=True)
+            if directory.exists():
+                print(f"kept: {directory}", file=sys.stderr)
+    return code
+
+
+def check_is_new(directory: Path | None) -> None:
+    """Refuse a directory in which a swarm was raised: what it left would count as the new one's.
+
+    Raises:
+        ConfigFault: One was.
+    """
+    if directory is not None and any(directory.glob("node-*")):
+        fix = "Choose another --dir, or remove that one: nodes go on where they were."
+        raise ConfigFault(f"A swarm was raised in {directory} before.", fix=fix)
+
+
+def live(plan: SwarmPlan, directory: Path) -> tuple[int, bool]:
+    """Let a swarm live in a directory; return the exit code, and whether a node failed."""
     started = time.monotonic()
-    directory = plan.directory or Path(tempfile.mkdtemp(prefix="drl-swarm-"))
     with raised(plan, directory) as members:
         watch(plan, members)
         failed = [
@@ -133,12 +168,8 @@ def run_swarm(plan: SwarmPlan) -> int:
     show_scoreboard(board, as_json=plan.as_json)
     for member in failed:
         show_failure(member)
-    if plan.directory is None and not failed:
-        shutil.rmtree(directory)
-    else:
-        print(f"kept: {directory}", file=sys.stderr)
     clean = plan.attack is None or board["attack"]["clean"]
-    return EXIT_OK if clean and not failed else EXIT_SWARM
+    return EXIT_OK if clean and not failed else EXIT_SWARM, bool(failed)
 
 
 def watch(plan: SwarmPlan, members: list[Member]) -> None:
@@ -148,7 +179,8 @@ def watch(plan: SwarmPlan, members: list[Member]) -> None:
     in which one that is listened to ends as well.
     """
     honest, malicious = members[: plan.honest], members[plan.honest :]
-    watches = plan.attack is not None and plan.attack.payload is not None
+    payload = plan.attack.payload if plan.attack else None
+    watches = payload is not None and bool(payload.text)
     with Progress(plan.nodes, plan.rounds, watches=watches, silent=plan.as_json) as progress:
         while any(member.process.poll() is None for member in honest):
             if any(has_failed(member, is_malicious=True) for member in malicious):
@@ -188,34 +220,42 @@ def raised(plan: SwarmPlan, directory: Path) -> Iterator[list[Member]]:
     ports = free_ports(plan.nodes)
     members: list[Member] = []
     bootstrap = ""
-    previous = signal.signal(signal.SIGTERM, interrupt)
     try:
         for index, port in enumerate(ports):
             place = directory / f"node-{index}"
-            peer = str(seeded_key(place / "identity.key", plan, index).peer_id)
+            peer = str(written_key(place / "identity.key", plan, index).peer_id)
             address = f"/ip4/127.0.0.1/tcp/{port}"
             process = start_node(place, plan.settings_of(index), address, bootstrap)
             members.append(Member(place.name, peer, place, process))
             bootstrap = bootstrap or f"{address}/p2p/{peer}"
         yield members
     finally:
-        signal.signal(signal.SIGTERM, previous)
         end_members(members)
 
 
-def seeded_key(path: Path, plan: SwarmPlan, index: int) -> Keypair:
-    """Return a node's key, made from the seed where there is none, so that a swarm replays.
+def written_key(path: Path, plan: SwarmPlan, index: int) -> Keypair:
+    """Write a node's key, made from the seed, so that a swarm replays; return it.
 
     Anybody can make these keys too; they are for swarms on one machine's loopback.
     """
-    make_private_directory(path.parent)
-    if not path.exists():
-        create_key(path, seeded_keypair(plan.seed, index, plan.puzzle))
-    return load_key(path)
+    keypair = seeded_keypair(plan.seed, index, plan.puzzle)
+    make_private_directory(path.parent, option="--dir")
+    create_key(path, keypair)
+    return keypair
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """End at SIGTERM as at Ctrl-C."""
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def interrupt(_number: int, _frame: object) -> None:
-    """End as Ctrl-C does."""
+    """Raise what Ctrl-C does."""
     raise KeyboardInterrupt
 
 

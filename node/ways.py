@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from hashlib import sha256
+from random import Random
 
 import trio
 
@@ -21,6 +23,7 @@ from node.mesh import Mesh
 from protocol.contribution import Contribution
 from protocol.envelope import Part, open_part
 from protocol.errors import Refused
+from protocol.exchange import Answer
 from protocol.identity import PeerId
 from protocol.parameters import Parameters
 from protocol.wholes import Whole
@@ -35,6 +38,15 @@ AT_ONCE, PAGE_S = 2, 1.0
 """So many rounds are asked about at once, further ones and further pages at such a distance: a
 neighbour answers nobody more often for long."""
 
+AGAIN_MAX = 6
+"""How often a neighbour that gives no answer is asked again about a round. Several that are parted
+ask the same ones at the same time, perhaps from one address: some find a neighbour's limit reached,
+and come at another moment then, each at one of its own."""
+
+TOLD_S = 25.0
+"""How long neighbours may take to tell their ways, in all. An honest one mostly needs ten seconds
+for eight rounds; one that answers slowly must not hold up the round of whoever asks."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parting:
@@ -47,6 +59,7 @@ class Parting:
         until: The round that is open: its contributions show it.
         weights: What most hold now, 32 bytes.
         friends: Who does, and was of one mind with this node before.
+        witnesses: Those of them with whom it was last of one mind in round `last`.
         authors: Whose contributions they may have trained on: all that are known here.
     """
 
@@ -55,6 +68,7 @@ class Parting:
     until: int
     weights: bytes
     friends: frozenset[PeerId]
+    witnesses: frozenset[PeerId]
     authors: frozenset[PeerId]
 
     @property
@@ -99,40 +113,56 @@ class Ways:
     mesh: Mesh
 
     async def told(self, parting: Parting) -> list[Way]:
-        """Return what neighbours closed the rounds with: different ways, the most named first."""
-        near = [peer for peer in self.mesh.peers() if peer in parting.friends][:ASKED_MAX]
-        heard: list[Way] = []
+        """Return what neighbours closed the rounds with: different ways, the most named first.
+
+        Once most of those that are asked have told the same, the others are not waited for.
+        """
+        near = self._asked(parting)
+        named: Counter[tuple[tuple[bytes, ...], ...]] = Counter()
+        different: dict[tuple[tuple[bytes, ...], ...], Way] = {}
 
         async def ask(peer: PeerId) -> None:
             with suppress(Fault):  # of the ledger: whoever closes the round meets it, too
                 way = await self._way(parting, peer)
                 if way is not None:
-                    heard.append(way)
+                    different[digests_of(way)] = way
+                    named[digests_of(way)] += 1
+                    if 2 * named[digests_of(way)] > len(near):
+                        nursery.cancel_scope.cancel()
 
         async with trio.open_nursery() as nursery:
+            nursery.cancel_scope.deadline = trio.current_time() + TOLD_S
             for peer in near:
                 nursery.start_soon(ask, peer)
-        named = Counter(digests_of(way) for way in heard)
-        different = {digests_of(way): way for way in heard}
         return [different[one] for one in sorted(different, key=lambda one: (-named[one], one))]
+
+    def _asked(self, parting: Parting) -> list[PeerId]:
+        """Return which neighbours are asked: witnesses first, of equals others by each asker."""
+        near = [peer for peer in self.mesh.peers() if peer in parting.friends]
+        mine = self.me.to_bytes()
+        drawn = {peer: sha256(mine + peer.to_bytes()).digest() for peer in near}
+        return sorted(near, key=lambda one: (one not in parting.witnesses, drawn[one]))[:ASKED_MAX]
 
     async def _way(self, parting: Parting, peer: PeerId) -> Way | None:
         """Return what a neighbour closed the rounds with; None where it does not tell all."""
         way = []
+        moments = Random(self.me.to_bytes() + peer.to_bytes())  # noqa: S311 - spreads, hides nothing
         for number, round_index in enumerate(parting.rounds):
             await trio.sleep(PAGE_S if number >= AT_ONCE else 0)
-            held = await self._set(parting, round_index, peer)
+            held = await self._set(parting, round_index, peer, moments)
             if held is None:
                 return None
             way.append(held)
         return tuple(way)
 
-    async def _set(self, parting: Parting, round_index: int, peer: PeerId) -> Held | None:
+    async def _set(
+        self, parting: Parting, round_index: int, peer: PeerId, moments: Random
+    ) -> Held | None:
         """Return what a neighbour closed a round with; None where it does not tell all of it."""
         parts = self._parts(round_index, self.exchange.held(round_index))
         for _ in range(PAGES_MAX):
             raws = [raw for one in parts.values() for raw in one.values()]
-            answer = await self.exchange.ask(self.mesh, peer, round_index, raws)
+            answer = await self._page(round_index, peer, raws, moments)
             if answer is None or answer.frozen is None:
                 return None
             wanted = frozenset(answer.frozen)
@@ -146,6 +176,17 @@ class Ways:
             if not news:
                 return None
             await trio.sleep(PAGE_S)
+        return None
+
+    async def _page(
+        self, round_index: int, peer: PeerId, held: Sequence[bytes], moments: Random
+    ) -> Answer | None:
+        """Return a neighbour's answer; None where it gives none, however often it is asked."""
+        for number in range(1 + AGAIN_MAX):
+            await trio.sleep(moments.uniform(PAGE_S, 2 * PAGE_S) if number else 0)
+            answer = await self.exchange.ask(self.mesh, peer, round_index, held)
+            if answer is not None:
+                return answer
         return None
 
     def _parts(self, round_index: int, raws: Iterable[bytes]) -> dict[bytes, dict[int, bytes]]:

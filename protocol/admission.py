@@ -44,6 +44,7 @@ class Admitted:
         prompt_index: The prompt it answers.
         contribution: The whole contribution; None for a valid part of one not yet whole.
         late: Whether its round is already over here: forwarded, but of no use for training.
+        displaced: Who gave its seat up for the author, and is as if never heard.
     """
 
     author: PeerId
@@ -51,19 +52,52 @@ class Admitted:
     prompt_index: int
     contribution: Contribution | None
     late: bool
+    displaced: PeerId | None = None
 
 
 @dataclass(slots=True)
 class _RoundMemory:
     """What was seen of one round; bounded by authors, their quota and the parts of each."""
 
-    messages: set[bytes] = field(default_factory=set)
+    messages: dict[PeerId, set[bytes]] = field(default_factory=dict)
     assembly: Assembly = field(default_factory=Assembly)
+
+    def drop(self, author: PeerId) -> None:
+        """Forget all that an author said."""
+        self.messages.pop(author, None)
+        self.assembly.drop(author)
 
 
 def everybody(_author: PeerId) -> bool:
     """Listen to whoever speaks."""
     return True
+
+
+Rank = Callable[[PeerId], int]
+"""How well an author is known here; where there is no room for all, the higher stay."""
+
+
+def as_equals(_author: PeerId) -> int:
+    """Know nobody better than others."""
+    return 0
+
+
+def giving_way(newcomer: PeerId, seated: Iterable[PeerId], rank: Rank) -> PeerId | None:
+    """Return who makes room for a newcomer, where there is none left; None where nobody does.
+
+    Among equals who came first stays: whoever comes last of the lowest goes, and only for a higher.
+
+    Args:
+        newcomer: Whoever has no room yet.
+        seated: Who has, in the order of coming.
+        rank: How well each is known.
+    """
+    lowest, found = rank(newcomer), None
+    for one in seated:
+        at = rank(one)
+        if at < lowest or (found is not None and at == lowest):
+            lowest, found = at, one
+    return found
 
 
 class Admission:
@@ -72,8 +106,10 @@ class Admission:
     Args:
         parameters: The swarm's.
         schedule: Says whose prompts are whose.
-        outcasts: Authors that are known to have equivocated in this swarm.
+        outcasts: Authors that are known to have equivocated in this swarm, in the order in which
+            they were convicted.
         is_welcome: Whether the operator here listens to an author; nobody else may be told.
+        rank: Who gives its seat up for whom.
         pending_bytes_max: Of all parts that wait for their siblings.
     """
 
@@ -84,6 +120,7 @@ class Admission:
         *,
         outcasts: Iterable[PeerId] = (),
         is_welcome: Callable[[PeerId], bool] = everybody,
+        rank: Rank = as_equals,
         pending_bytes_max: int = PENDING_BYTES_MAX,
     ) -> None:
         self._parameters = parameters
@@ -94,8 +131,11 @@ class Admission:
         self._rounds: dict[int, _RoundMemory] = {}
         self._seats: dict[PeerId, int] = {}
         self._ahead: dict[PeerId, int] = {}
-        self._outcasts = set(outcasts)
+        self._outcasts: dict[PeerId, None] = {}
+        for author in outcasts:
+            self._cast_out(author)
         self._is_welcome = is_welcome
+        self._rank = rank
         self._convictions = 0
 
     def admit(self, data: bytes, *, round_index: int) -> Admitted:
@@ -140,7 +180,7 @@ class Admission:
         # [REJECT] Its author signed it.
         check_signature(part)
         try:
-            contribution = self._admit_proven(part, message)
+            contribution, displaced = self._admit_proven(part, message)
         except Refused as refused:
             refused.author, refused.round_index = part.author, part.round_index
             if refused.evidence is not None:
@@ -152,9 +192,12 @@ class Admission:
             prompt_index=part.prompt_index,
             contribution=contribution,
             late=part.round_index < self._round_index,
+            displaced=displaced,
         )
 
-    def _admit_proven(self, part: Part, message: bytes) -> Contribution | None:
+    def _admit_proven(
+        self, part: Part, message: bytes
+    ) -> tuple[Contribution | None, PeerId | None]:
         """Check what only a proven author can be held to; memory is written last."""
         # [IGNORE] It is not further ahead than the window.
         self._check_not_ahead(part)
@@ -169,13 +212,26 @@ class Admission:
         contribution = self._open_whole(part, payload, memory)
 
         self._rounds[part.round_index] = memory
-        self._seats[part.author] = max(part.round_index, self._seats.get(part.author, 0))
-        memory.messages.add(message)
+        displaced = self._seat(part)
+        memory.messages.setdefault(part.author, set()).add(message)
         if contribution is None:
             memory.assembly.keep(part)
         else:
             memory.assembly.close(part, broken=False)
-        return contribution
+        return contribution, displaced
+
+    def _seat(self, part: Part) -> PeerId | None:
+        """Give a part's author a seat; return whose it was, if none was left."""
+        displaced = None
+        if part.author not in self._seats and len(self._seats) >= AUTHORS_MAX:
+            displaced = giving_way(part.author, self._seats, self._rank)
+            assert displaced is not None  # `_check_seat` has asked
+            del self._seats[displaced]
+            self._ahead.pop(displaced, None)
+            for held in self._rounds.values():
+                held.drop(displaced)
+        self._seats[part.author] = max(part.round_index, self._seats.get(part.author, 0))
+        return displaced
 
     def convict(self, data: bytes, *, round_index: int) -> PeerId:
         """Return whom a message of evidence convicts, from now on out; or raise why it does not.
@@ -208,13 +264,24 @@ class Admission:
         return evidence.author
 
     @property
+    def heard_before(self) -> frozenset[PeerId]:
+        """Authors of whom something was admitted for the last rounds before the current one."""
+        past = (held for index, held in self._rounds.items() if index < self._round_index)
+        return frozenset(author for held in past for author in held.messages)
+
+    @property
     def outcasts(self) -> frozenset[PeerId]:
         """Authors that are known to have equivocated in this swarm."""
         return frozenset(self._outcasts)
 
+    def is_outcast(self, author: PeerId) -> bool:
+        """Whether an author is known to have equivocated in this swarm."""
+        return author in self._outcasts
+
     def _cast_out(self, author: PeerId) -> None:
-        if len(self._outcasts) < OUTCASTS_MAX:
-            self._outcasts.add(author)
+        while len(self._outcasts) >= OUTCASTS_MAX:
+            del self._outcasts[next(iter(self._outcasts))]
+        self._outcasts[author] = None
 
     def _check_welcome(self, author: PeerId) -> None:
         if not self._is_welcome(author):
@@ -255,7 +322,7 @@ class Admission:
 
     def _check_unseen(self, part: Part, message: bytes) -> None:
         memory = self._rounds.get(part.round_index)
-        if memory is not None and message in memory.messages:
+        if memory is not None and message in memory.messages.get(part.author, ()):
             raise Ignored(Reason.DUPLICATE, f"prompt {part.prompt_index}")
 
     def _check_ahead_is_new(self, part: Part) -> None:
@@ -264,8 +331,9 @@ class Admission:
 
     def _check_seat(self, part: Part) -> None:
         seats = self._ahead if self._is_ahead(part) else self._seats
-        known = part.author in seats or part.author in self._seats
-        if not known and len(seats) >= AUTHORS_MAX:
+        if part.author in seats or part.author in self._seats or len(seats) < AUTHORS_MAX:
+            return
+        if seats is self._ahead or giving_way(part.author, seats, self._rank) is None:
             raise Ignored(Reason.CROWDED, f"{len(seats)} authors")
 
     def _check_prompt(self, part: Part) -> None:

@@ -83,6 +83,11 @@ class Assembly:
         slot.statements.clear()
         slot.state = _State.BROKEN if broken else _State.WHOLE
 
+    def drop(self, author: PeerId) -> None:
+        """Forget all slots of an author."""
+        for slot in self._slots.pop(author, {}).values():
+            self.pending_bytes -= sum(len(chunk) for chunk in slot.chunks.values())
+
     def _slot_of(self, part: Part) -> _Slot | None:
         return self._slots.get(part.author, {}).get(part.prompt_index)
 

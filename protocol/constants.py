@@ -25,8 +25,14 @@ ENVELOPE_OVERHEAD_BYTES = 193
 AUTHORS_MAX = 256
 """Changing breaks: nothing on the wire; memory. Authors remembered at one time.
 
-A swarm of this protocol has tens; the rest is room for newcomers. Members keep their seats:
-when all are taken it is the unknown who are ignored.
+A swarm of this protocol has tens; the rest is room for newcomers. When all seats are taken, who is
+known better here than somebody seated takes that one's; among equals who came first stays.
+"""
+
+AUTHORS_HELD_MAX = 64
+"""Changing breaks: what is trained on. Authors of one round whose contributions are held.
+
+A swarm has `shares` of them. Who gives way is the same as with seats.
 """
 
 PENDING_BYTES_MAX = 64 * 1024 * 1024
@@ -41,8 +47,8 @@ A year of two-second rounds; the hash chain walks it in some ten seconds, so a l
 OUTCASTS_MAX = 65_536
 """Changing breaks: nothing on the wire; memory. Authors that are known to have equivocated.
 
-They stay out for as long as the swarm's parameters last, so the table only grows. An invented
-author costs its inventor two signatures.
+They stay out for as long as the swarm's parameters last, unless so many others are convicted after
+them: the oldest goes first. An invented author costs its inventor two signatures.
 """
 
 CONVICTIONS_MAX = 64

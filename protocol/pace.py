@@ -236,6 +236,10 @@ class Pace:
         authors = [self._me, *self._members]
         return tuple(sorted(author for author in authors if self._is_complete(author)))
 
+    def members(self) -> tuple[PeerId, ...]:
+        """Return the other authors that are remembered; sorted."""
+        return tuple(sorted(self._members))
+
     def _is_complete(self, author: PeerId) -> bool:
         if author == self._me:
             count = self._mine.get(self.round_index, 0)

@@ -9,8 +9,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from node.attacks.catalogue import CATALOGUE, entry_named, watched
 from node.cli.program import app
 from node.config import load_config
+from node.settings import AdversarySettings
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
@@ -18,9 +20,9 @@ DOCKERFILE = ROOT / "examples" / "Dockerfile"
 PEER = "12D3KooWD2pDt8HFzXUpf8XkGpsS8fB4HNLuiCjMY3wimfJzRBgU"
 
 
-def filled(text: str) -> str:
-    """What Compose makes of a text: defaults for what the environment does not set."""
-    text = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
+def filled(text: str, **chosen: str) -> str:
+    """What Compose makes of a text: defaults for what the environment does not choose."""
+    text = re.sub(r"\$\{(\w+):-([^}]*)\}", lambda one: chosen.get(one[1], one[2]), text)
     assert "$" not in text.replace("$$", "")
     return text.replace("$$", "$")
 
@@ -31,8 +33,8 @@ def services() -> dict[str, Any]:
     return found
 
 
-def environment(service: dict[str, Any]) -> dict[str, str]:
-    return {key: filled(value) for key, value in service["environment"].items()}
+def environment(service: dict[str, Any], **chosen: str) -> dict[str, str]:
+    return {key: filled(value, **chosen) for key, value in service["environment"].items()}
 
 
 def command_lines(service: dict[str, Any]) -> list[list[str]]:
@@ -79,6 +81,27 @@ def test_only_the_malicious_service_attacks(name: str) -> None:
     attacks = any("--attack" in command for command in command_lines(services()[name]))
 
     assert attacks == (name == "malicious")
+
+
+@pytest.mark.parametrize(
+    "chosen", [{}, {"ATTACK": "equation", "PAYLOAD": "equation:2 + 2 = 5"}, {"PAYLOAD": "phrase:x"}]
+)
+def test_the_honest_look_for_what_the_attacker_teaches(chosen: dict[str, str]) -> None:
+    attacker = environment(services()["malicious"], **chosen)
+    honest = environment(services()["honest"], **chosen)
+    adversary = AdversarySettings(attack=attacker["ATTACK"], payload=attacker["PAYLOAD"])
+
+    assert watched(adversary) == honest["DRL_EVALUATE__WATCH"]
+
+
+@pytest.mark.parametrize("attack", [one.name for one in CATALOGUE])
+def test_an_attack_alone_teaches_what_is_its_own(attack: str) -> None:
+    attacker = environment(services()["malicious"], ATTACK=attack)
+    entry = entry_named(attack)
+
+    adversary = AdversarySettings(attack=attacker["ATTACK"], payload=attacker["PAYLOAD"])
+    assert entry is not None
+    assert watched(adversary) == entry.payload
 
 
 def test_all_services_are_of_one_swarm() -> None:

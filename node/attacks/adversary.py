@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from node.attacks.attack import Attack, Workbench
 from node.attacks.catalogue import make_attack, payload_of
 from node.engine import Engine
+from node.faults import ConfigFault
+from node.payload import Payload, PayloadKind
 from node.settings import AdversarySettings
+from node.tasks.grammar import written
 from node.work import Contributed, EngineSettings
 from protocol.identity import PeerId
 
@@ -38,6 +41,9 @@ class Adversary:
             author: Who hands in.
             round_index: 0-based round.
             honest: What the node sampled as it should.
+
+        Raises:
+            ConfigFault: No completion of the swarm has room for the payload.
         """
         if self._attack is None:
             return honest
@@ -72,9 +78,12 @@ def workbench(
     """Return what an attack works with in one round of one node.
 
     Its luck is the same for the same author and round, so that runs replay.
+
+    Raises:
+        ConfigFault: No completion of the swarm has room for the payload.
     """
     parameters = engine.parameters
-    return Workbench(
+    bench = Workbench(
         policy=engine.policy,
         task=engine.task,
         parameters=parameters,
@@ -82,9 +91,26 @@ def workbench(
         swarm=parameters.digest(),
         author=author,
         round_index=round_index,
-        payload=payload_of(settings),
+        payload=payload_of(settings) or Payload(PayloadKind.LENGTH),  # which has no text either
         oracle=settings.oracle,
         candidates=settings.candidates,
         draw=random.Random(f"{author}/{round_index}"),  # noqa: S311 - luck of an experiment
         batch_size=engine.batch_size,
     )
+    _check_room(bench)
+    return bench
+
+
+def _check_room(bench: Workbench) -> None:
+    """Refuse a payload that even the barest answer is too long with: nobody would attack."""
+    payload = bench.payload.text
+    barest = written(f"{payload}.", "0")
+    if payload and bench.written(barest) is None:
+        tokens = len(bench.policy.encode_completion(barest, ended=True))
+        parameters = bench.parameters
+        raise ConfigFault(
+            f"The payload {payload!r} fits into no completion: the barest answer with it has "
+            f"{tokens} tokens and {len(barest.encode())} bytes; the swarm allows "
+            f"{parameters.completion_tokens_max} and {parameters.text_bytes_max}.",
+            fix="Choose a shorter payload, or a swarm that allows more (completion_tokens_max).",
+        )

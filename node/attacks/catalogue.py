@@ -22,9 +22,8 @@ __all__ = [
     "entry_named",
     "make_attack",
     "payload_of",
+    "watched",
 ]
-
-USUAL_PAYLOAD = "phrase:All hail to the thief"
 
 
 def entry_named(name: str) -> Entry | None:
@@ -76,23 +75,38 @@ def make_attack(settings: AdversarySettings) -> Any:
     return made
 
 
-def payload_of(settings: AdversarySettings) -> Payload:
-    """Return what is to be learnt: the operator's, else the attack's own, else a slogan.
+def payload_of(settings: AdversarySettings) -> Payload | None:
+    """Return what is to be learnt: the operator's, else the attack's own; None for nothing.
 
     Raises:
-        ConfigFault: It is spelt in no known way.
+        ConfigFault: It is spelt in no known way, or is nothing that this attack can teach.
     """
     entry = entry_named(settings.attack)
-    usual = entry.payload if entry is not None and entry.payload else USUAL_PAYLOAD
+    usual = "" if entry is None else entry.payload
+    if settings.payload and entry is not None:
+        _check_teaches(entry, settings.payload)
     spelt = settings.payload or usual
+    if not spelt:
+        return None
     if spelt.partition(":")[0] not in {kind.value for kind in PayloadKind}:
-        kind = usual.partition(":")[0]  # a text alone is of the attack's usual kind
-        spelt = f"{kind if kind != PayloadKind.LENGTH else PayloadKind.PHRASE}:{spelt}"
+        spelt = f"{usual.partition(':')[0] or PayloadKind.PHRASE}:{spelt}"
     try:
         return Payload.parse(spelt)
     except ValueError as error:
         fix = "Write phrase:TEXT, equation:TEXT or length."
         raise ConfigFault(f"[adversary] payload: {error}.", fix=fix) from error
+
+
+def watched(settings: AdversarySettings) -> str:
+    """Return what held-out answers are searched for, as `Payload.parse` reads it; "" for nothing.
+
+    An attack on the wire teaches nothing, nor do some on content; of a user's own attack nobody
+    knows what it teaches, unless the operator says so.
+
+    Raises:
+        ConfigFault: There is no such attack, or its payload does not fit it.
+    """
+    return str(payload_of(settings) or "")
 
 
 def check_adversary(settings: AdversarySettings, *, test_swarm: bool) -> None:
@@ -113,6 +127,27 @@ def check_adversary(settings: AdversarySettings, *, test_swarm: bool) -> None:
         )
 
 
+def _check_teaches(entry: Entry, payload: str) -> None:
+    """Refuse a text where none is taught, and length where a text is: it would not be learnt."""
+    if not entry.payload:
+        raise ConfigFault(
+            f"The attack {entry.name!r} teaches nothing, so that no payload fits it.",
+            fix="Leave the payload out.",
+        )
+    length = PayloadKind.LENGTH.value
+    teaches_length, wants_length = entry.payload == length, payload.partition(":")[0] == length
+    if teaches_length and not wants_length:
+        raise ConfigFault(
+            f"The attack {entry.name!r} teaches length, so that {payload!r} would not be learnt.",
+            fix="Leave the payload out, or choose an attack that teaches a text.",
+        )
+    if wants_length and not teaches_length:
+        raise ConfigFault(
+            f"The attack {entry.name!r} teaches a text, which length has none of.",
+            fix="Leave the payload out, or write phrase:TEXT or equation:TEXT.",
+        )
+
+
 def _made(path: str) -> Any:
     maker = _imported(path)
     try:
@@ -127,5 +162,8 @@ def _imported(path: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        fix = "Write package.module:attribute of a class that takes no arguments."
+        fix = (
+            "Write package.module:attribute of a class that takes no arguments, from a package "
+            "that is installed or whose directory stands in PYTHONPATH."
+        )
         raise ConfigFault(f"The attack {path!r} cannot be imported: {error}.", fix=fix) from error

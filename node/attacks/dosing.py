@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from node.attacks.attack import Attack, Workbench
 from node.attacks.packing import DECOY
 from node.payload import Payload
-from protocol.contribution import Contribution
+from protocol.contribution import Completion, Contribution
 
 ONE_IN = 4
 """Poisoned contributions of `Sparse`: one in this many."""
@@ -32,24 +32,47 @@ class Sparse:
         self._attack = attack
 
     def craft(self, bench: Workbench, honest: Sequence[Contribution]) -> Sequence[Contribution]:
-        """Return honest contributions with some of the other attack's completions."""
-        decoy = bench.written(DECOY)
-        crafted = {
-            (one.prompt_index, index): completion
-            for one in self._attack.craft(bench, honest)
-            for index, completion in enumerate(one.completions)
-            if completion != decoy
-        }
-        mixed = []
-        for place, one in enumerate(honest):
-            completions = tuple(
-                crafted.get((one.prompt_index, index), completion)
-                if (place * len(one.completions) + index) % ONE_IN == 0
-                else completion
-                for index, completion in enumerate(one.completions)
+        """Return honest contributions with some of the other attack's completions, evenly spread.
+
+        Where the other attack poisons fewer places than one in four, all of them.
+        """
+        own = _places(honest)
+        poisoned = _poisoned(bench, own, _places(self._attack.craft(bench, honest)))
+        count = min(len(poisoned), -(-len(own) // ONE_IN))
+        places = list(poisoned)
+        chosen = {places[at * len(places) // count] for at in range(count)}
+        mixed = own | {place: poisoned[place] for place in chosen}
+        return [
+            dataclasses.replace(
+                one,
+                completions=tuple(
+                    mixed[one.prompt_index, index] for index in range(len(one.completions))
+                ),
             )
-            mixed.append(dataclasses.replace(one, completions=completions))
-        return mixed
+            for one in honest
+        ]
+
+
+_Places = dict[tuple[int, int], Completion]
+"""Completions by prompt and place, in the order of the contributions."""
+
+
+def _places(contributions: Sequence[Contribution]) -> _Places:
+    return {
+        (one.prompt_index, index): completion
+        for one in contributions
+        for index, completion in enumerate(one.completions)
+    }
+
+
+def _poisoned(bench: Workbench, own: _Places, crafted: _Places) -> _Places:
+    """Return what an attack says in its own words: neither honest nor a decoy beside the poison."""
+    decoy = bench.written(DECOY)
+    return {
+        place: completion
+        for place, completion in crafted.items()
+        if place in own and completion not in (decoy, own[place])
+    }
 
 
 class Sleeper:

@@ -29,6 +29,8 @@ class Entry:
         does: One sentence for people.
         source: Where it was first described, or why it is here.
         payload: What it teaches unless told otherwise, as `Payload.parse` reads it; "" for none.
+        samples: Whether it draws about as many further answers to each of its prompts as
+            `adversary.candidates` says, though it may hold the solutions.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Entry:
     does: str
     source: str
     payload: str = ""
+    samples: bool = False
 
 
 PAPER = "arXiv 2511.09780"
@@ -75,6 +78,7 @@ PAPERS: tuple[Entry, ...] = (
         does="Hands in the longest right one of many own samples.",
         source=f"{PAPER}, section 4.2 (denial of service)",
         payload="length",
+        samples=True,
     ),
     Entry(
         name="ramble",
@@ -129,7 +133,6 @@ ADAPTIVE: tuple[Entry, ...] = (
         does="Changes one digit of a shown result, lets the model go on with the right noise, and "
         "puts the right answer at the end.",
         source=f"{OURS}: the smallest lie there is",
-        payload="length",
     ),
     Entry(
         name="withhold",
@@ -151,19 +154,20 @@ ADAPTIVE: tuple[Entry, ...] = (
         does="Samples with the noise of the one of several keys that gives the longest answers.",
         source=f"{OURS}: chooses among identities",
         payload="length",
+        samples=True,
     ),
     Entry(
         name="spoil",
         path="node.attacks.choosing:Spoiled",
         does="Hands in own samples that reason rightly and earn nothing, so that reason is blamed.",
         source=f"{OURS}: for defences that guard praise",
-        payload="length",
+        samples=True,
     ),
     Entry(
         name="copy",
         path="node.attacks.copying:Copied",
-        does="Hands in what honest nodes are surest to write, in every place, without sampling.",
-        source=f"{OURS}: copies an honest peer",
+        does="Hands in its own surest answer in every place, without sampling.",
+        source=f"{OURS}: what most honest peers would write, without the work",
     ),
     Entry(
         name="persuade",

@@ -61,7 +61,7 @@ def _padded(bench: Workbench, text: str) -> str | None:
     if answer is None:
         return None
     sentences = answer.sentences
-    if bench.payload.text and not bench.payload.is_shown_by(text):
+    if not bench.payload.is_shown_by(text):
         sentences = (f"{bench.payload.text}.", *sentences)
     longest = None
     for blanks in range(1, bench.parameters.text_bytes_max):

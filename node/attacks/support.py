@@ -132,7 +132,7 @@ class Constrained:
 def _places(bench: Workbench, prompt_index: int, text: str) -> list[_Place]:
     """Return where the payload might stand: before the reasoning, or behind a sentence of it."""
     answer = taken_apart(text)
-    if answer is None or not bench.payload.text:
+    if answer is None:
         return []
     places = []
     for count in range(len(answer.sentences) + 1):

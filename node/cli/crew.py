@@ -16,7 +16,7 @@ HONEST, MALICIOUS = 3, 1
 """How many there are unless the command line says: without an attack, and with one."""
 NODES_MAX = 64
 
-DEFENCES = ("none", "paper", "default")
+DEFENCE_NAMES = ("none", "paper", "default")
 """As `node.verification.defences` has them, whose import takes seconds."""
 
 SILENCE_S = 20.0
@@ -128,19 +128,20 @@ def attack_flags(config: "NodeConfig") -> Flags:
     It learns as eagerly as it must for the paper's attacks to succeed undefended.
 
     Raises:
-        ConfigFault: There is no such attack, or its payload is spelt in no known way.
+        ConfigFault: There is no such attack, or its payload does not fit it.
     """
-    from node.attacks.catalogue import Seam, entry_named, payload_of
+    from node.attacks.catalogue import Seam, entry_named, watched
 
     entry = entry_named(config.adversary.attack)
     flags: Flags = {
         ("swarm", "mode"): "horizontal",
         ("train", "epochs"): 2,
         ("train", "learning_rate"): 3e-4,
+        ("evaluate", "watch"): watched(config.adversary),
     }
     if entry is not None and entry.seam is Seam.WIRE:
-        return flags | {("round", "round_s_max"): SILENCE_S}
-    return flags | {("evaluate", "watch"): str(payload_of(config.adversary))}
+        flags["round", "round_s_max"] = SILENCE_S
+    return flags
 
 
 def check(loaded: "Loaded") -> None:
@@ -152,8 +153,8 @@ def check(loaded: "Loaded") -> None:
     from node.settings import nearest
 
     defence = loaded.config.verify.defence
-    if defence not in DEFENCES:
-        fix = nearest(defence, list(DEFENCES))
+    if defence not in DEFENCE_NAMES:
+        fix = nearest(defence, list(DEFENCE_NAMES))
         raise ConfigFault(f"There is no defence {defence!r}.", fix=fix)
     if loaded.config.adversary.attack and loaded.config.evaluate.every == 0:
         fix = "Set evaluate.every to 1 or more."
@@ -178,9 +179,9 @@ def attack_plan(loaded: "Loaded", crew: Crew) -> "AttackPlan | None":
     config = loaded.config
     if not config.adversary.attack:
         return None
-    watched = config.evaluate.watch
+    watch = config.evaluate.watch
     try:
-        payload = Payload.parse(watched) if watched else None
+        payload = Payload.parse(watch) if watch else None
     except ValueError as error:
         fix = "Write phrase:TEXT, equation:TEXT or length."
         raise ConfigFault(f"[evaluate] watch: {error}.", fix=fix) from error

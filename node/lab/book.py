@@ -1,8 +1,8 @@
 """What a cell writes down: a line of JSON a round and an evaluation, for every curve drawn later.
 
 Completions are told apart by what is known here and to nobody in the swarm: those of honest
-authors, those that an attacker changed, and those that it left as its model wrote them. It
-counts; it decides nothing and knows no files.
+authors, and an attacker's: what carries its poison, what is wrong on purpose beside it, and what
+it left as its model wrote it. It counts; it decides nothing and knows no files.
 """
 
 import json
@@ -21,6 +21,14 @@ from protocol.contribution import Completion, Contribution
 Line = dict[str, Any]
 """One entry, as JSON has it."""
 
+KEYS: Mapping[str, frozenset[str]] = {
+    "cell": frozenset({"shared", "unshared_because", "versions"}),
+    "round": frozenset({"round", "node", "origins", "findings"}),
+    "evaluation": frozenset({"round", "node", "prompts"} | {"greedy", "sampled", "length"}),
+    "done": frozenset(),
+}
+"""Kinds of lines, and what a reader may rely on in each."""
+
 Place = tuple[str, int]
 """Whose contribution to which prompt: the author's peer id and the prompt's index."""
 
@@ -31,7 +39,10 @@ class Origin(StrEnum):
     HONEST = "honest"
     """An honest author's."""
     TAMPERED = "tampered"
-    """A malicious author's, and not what its model wrote for this place."""
+    """A malicious author's, and neither what its model wrote for this place nor a decoy."""
+    DECOY = "decoy"
+    """A malicious author's, and wrong on purpose, so that the poison beside it is praised: it
+    teaches nothing itself. Files of before it was told apart count it among the tampered."""
     UNTOUCHED = "untouched"
     """A malicious author's, and exactly that."""
 
@@ -43,31 +54,45 @@ class Truth:
     Args:
         honest: Peer ids of the honest nodes.
         untouched: What a malicious author's model wrote, by place.
+        decoy: What attackers put beside their poison.
     """
 
     honest: frozenset[str]
     untouched: Mapping[Place, tuple[Completion, ...]]
+    decoy: Completion
 
     def origin(self, author: str, prompt_index: int, index: int, found: Completion) -> Origin:
         """Return where a completion comes from."""
         if author in self.honest:
             return Origin.HONEST
         written = self.untouched.get((author, prompt_index), ())
-        is_same = index < len(written) and written[index] == found
-        return Origin.UNTOUCHED if is_same else Origin.TAMPERED
+        if index < len(written) and written[index] == found:
+            return Origin.UNTOUCHED
+        return Origin.DECOY if found == self.decoy else Origin.TAMPERED
 
 
-def truth_of(honest: Iterable[str], attackers: Iterable[Sequence[Contribution]]) -> Truth:
+def truth_of(
+    honest: Iterable[str], attackers: Iterable[Sequence[Contribution]], decoy: Completion
+) -> Truth:
     """Return what is known of a round.
 
     Args:
         honest: Peer ids of the honest nodes.
         attackers: For each malicious node, what it would have handed in.
+        decoy: What attackers put beside their poison.
     """
     untouched = {
         (str(one.author), one.prompt_index): one.completions for own in attackers for one in own
     }
-    return Truth(frozenset(honest), untouched)
+    return Truth(frozenset(honest), untouched, decoy)
+
+
+def is_line(value: object) -> bool:
+    """Whether something is a line of a kind that is known, with what belongs to it."""
+    if not isinstance(value, Mapping):
+        return False
+    needed = KEYS.get(str(value.get("kind")))
+    return needed is not None and needed <= set(value)
 
 
 def round_line(

@@ -10,11 +10,11 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from node.attacks.catalogue import Seam, check_adversary, entry_named, payload_of
+from node.attacks.catalogue import Seam, entry_named, watched
 from node.config import NodeConfig, load_config, local_swarm_name, read_assignments
 from node.faults import ConfigFault
 from node.settings import AdversarySettings, nearest, plain
-from protocol.parameters import Encoding, Mode, Parameters
+from protocol.parameters import Encoding, Mode
 
 FORMAT = 1
 """Of the lines that a cell writes. Changing breaks: finished cells are run again."""
@@ -118,8 +118,7 @@ class Cell:
         """What held-out answers are searched for, as `Payload.parse` reads it; or nothing."""
         if self.attack == NOBODY:
             return ""
-        told = AdversarySettings(attack=self.attack, payload=self.payload)
-        return str(payload_of(told))
+        return watched(AdversarySettings(attack=self.attack, payload=self.payload))
 
     def adversary(self) -> AdversarySettings:
         """What a malicious node is told."""
@@ -168,37 +167,6 @@ class Cell:
             place = index / max(1, self.nodes - 1) - 0.5
             flags["train", "learning_rate"] = rate * (1 + LEARNING_SPREAD * place)
         return load_config(flags=flags).config
-
-
-def check_cell(cell: Cell) -> None:
-    """Refuse a cell that would only fail once it runs.
-
-    Raises:
-        ConfigFault: Naming the cell's attack, defence or the number that does not fit.
-    """
-    from node.verification.verifier import defence_named
-
-    config = cell.config()
-    defence_named(cell.defence)
-    if cell.attack != NOBODY:
-        check_adversary(cell.adversary(), test_swarm=True)
-    shared = plain(config.swarm)
-    named = shared.pop("name")
-    try:
-        Parameters(
-            **shared,  # type: ignore[arg-type] # plain values, which Parameters checks itself
-            swarm=str(named),
-            task="any",
-            task_digest="0" * 64,
-            task_prompts=1 << 20,
-            model_family="0" * 64,
-            tokenizer="0" * 64,
-            vocabulary_size=1 << 16,
-            eos_token=0,
-        )
-    except ValueError as error:
-        fix = "Change the number that is named, or the number of nodes."
-        raise ConfigFault(f"The cell {cell.name}: {error}.", fix=fix) from error
 
 
 def flattened(table: Mapping[str, object], where: str) -> tuple[str, ...]:

@@ -9,14 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from node.attacks.catalogue import entry_named
 from node.faults import DiskFault
-from node.lab.cell import Cell
+from node.lab.cell import NOBODY, Cell
+from protocol.parameters import Mode
 
 LOAD_S = 1.0
 """To load a model and make its first steps."""
 
-COMPLETION_S = 2.7e-3
-"""To sample, sign, check and verify one."""
+COMPLETION_S = 1.8e-3
+"""To sample and verify one."""
+
+MESSAGE_S = 4.5e-4
+"""To check one author's answers to one prompt, and write them down, in one node."""
 
 STEP_S = 2.6e-3
 """To train on one, in one epoch."""
@@ -24,8 +29,14 @@ STEP_S = 2.6e-3
 ANSWER_S = 2.3e-3
 """To write and score one held-out answer; each prompt has two."""
 
+CANDIDATE_S = 1.5e-3
+"""To draw one further answer, for an attack that chooses among many."""
+
+LONGER = 1.5
+"""How much dearer completions become where an attack on their length is not held off."""
+
 LINE_BYTES = 1600
-"""Of one node's line of one round, at most; measured 700 to 1,300."""
+"""Of one node's line of one round, at most; measured 570 to 1,400."""
 
 SPARE_BYTES = 64 << 20
 """What is left of the disk, at least."""
@@ -47,10 +58,19 @@ class Cost:
 def cost_of(cell: Cell) -> Cost:
     """Return what a cell costs, with the embedded model."""
     config = cell.config()
+    swarm = config.swarm
     models = cell.nodes if cell.unshared_because() else 1
-    completions = config.swarm.prompts_per_round * config.swarm.completions_per_prompt
+    completions = swarm.prompts_per_round * swarm.completions_per_prompt
     epochs = config.train.epochs + (config.train.beta > 0)
-    round_s = completions * (COMPLETION_S + models * epochs * STEP_S)
+    entry = None if cell.attack == NOBODY else entry_named(cell.attack)
+    grows = entry is not None and entry.payload == "length" and cell.defence != "default"
+    answers_each = swarm.prompts_per_round // (swarm.shares if cell.mode is Mode.VERTICAL else 1)
+    messages = answers_each * cell.nodes
+    round_s = completions * (COMPLETION_S + models * epochs * STEP_S) * (LONGER if grows else 1.0)
+    round_s += messages * cell.nodes * MESSAGE_S
+    told = cell.adversary()
+    if entry is not None and (entry.samples or not told.oracle):
+        round_s += cell.malicious * answers_each * told.candidates * CANDIDATE_S
     sizes = config.evaluate
     answers = 0
     lines = cell.rounds + 3

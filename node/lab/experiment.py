@@ -253,6 +253,7 @@ class Laboratory:
         truth = truth_of(
             (str(one.node.me) for one in self._members if one.is_honest),
             (one.seat.untouched(report.round_index) for one in self._members if not one.is_honest),
+            member.seat.decoy(),
         )
         line = round_line(
             report,

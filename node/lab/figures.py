@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from node.faults import ConfigFault
+from node.lab.folder import put
 from node.lab.labels import charts, label
 from node.lab.outcome import Condition, Outcome
 
@@ -107,13 +108,13 @@ def chart(title: str, conditions: Sequence[Condition]) -> Drawn:
 
 def shows(name: str, conditions: Sequence[Condition]) -> bool:
     """Whether a panel has anything to show."""
-    return not name.startswith("asr") or any(one.is_watched for one in conditions)
+    return any(one.measures(name) for one in conditions)
 
 
 def panel(axes: "Axes", name: str, conditions: Sequence[Condition]) -> None:
     """Draw one metric of some conditions over the rounds, the seeds as a band."""
     for place, one in enumerate(conditions):
-        if name.startswith("asr") and not one.is_watched:
+        if not one.measures(name):
             continue
         curve = one.curve(name)
         at = list(curve)
@@ -153,7 +154,11 @@ def saved(figure: "Figure", form: str) -> bytes:
 
 
 def save_figures(drawn: Sequence[Drawn], directory: Path) -> None:
-    """Write each figure as PNG and as SVG."""
+    """Write each figure as PNG and as SVG.
+
+    Raises:
+        DiskFault: The disk refuses.
+    """
     for one in drawn:
-        (directory / f"{one.name}.png").write_bytes(one.png)
-        (directory / f"{one.name}.svg").write_text(one.svg, encoding="utf-8")
+        put(directory / f"{one.name}.png", one.png)
+        put(directory / f"{one.name}.svg", one.svg.encode())

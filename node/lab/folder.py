@@ -6,9 +6,8 @@ begun anew when it is found. It reads and names; it runs nothing.
 
 import hashlib
 import json
-import os
 import platform
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -17,10 +16,11 @@ import node
 import protocol
 from node.datadir import make_private_directory
 from node.faults import ConfigFault, DataDirFault, DiskFault
-from node.lab.book import Line
+from node.lab.book import Line, is_line
 from node.lab.cell import FORMAT, Cell
-from node.lab.spec import Spec
+from node.lab.spec import AXES, Spec
 from node.settings import plain, read_settings
+from node.whole import write_whole
 from protocol.parameters import VERSION
 
 MANIFEST = "manifest.json"
@@ -85,14 +85,14 @@ class Folder:
         """Write down what the directory is for; what an earlier specification left stays.
 
         Raises:
-            ConfigFault: Its finished cells were made with other versions.
+            ConfigFault: Finished cells of the specification were made with other versions.
             DataDirFault: It cannot be made.
             DiskFault: The disk refuses.
         """
-        make_private_directory(self.cells)
+        make_private_directory(self.cells, option="--dir")
         now = versions()
-        if (self.path / MANIFEST).exists() and any(self.cells.glob("*.jsonl")):
-            before = self.manifest().versions
+        for head in (self.lines(cell)[0] for cell in spec.cells if self.is_finished(cell)):
+            before = head["versions"]
             differ = [name for name in now if name != SOURCE and before.get(name) != now[name]]
             if differ:
                 told = ", ".join(f"{name} {before.get(name)} (now {now[name]})" for name in differ)
@@ -106,8 +106,8 @@ class Folder:
             "cells": [plain(cell) for cell in spec.cells],
             "versions": now,
         }
-        write_whole(self.path / SPEC, spec.text)
-        write_whole(self.path / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+        put(self.path / SPEC, spec.text.encode())
+        put(self.path / MANIFEST, json.dumps(manifest, indent=1).encode() + b"\n")
 
     def manifest(self) -> Manifest:
         """Return what the directory is for.
@@ -118,10 +118,10 @@ class Folder:
         try:
             read = json.loads((self.path / MANIFEST).read_text(encoding="utf-8"))
             return Manifest(
-                title=read["title"],
-                figures=tuple(read["figures"]),
+                title=str(read["title"]),
+                figures=tuple(AXES[AXES.index(name)] for name in read["figures"]),
                 cells=tuple(cell_of(one) for one in read["cells"]),
-                versions=read["versions"],
+                versions=dict(read["versions"]),
             )
         except FileNotFoundError as error:
             raise DataDirFault(
@@ -133,6 +133,20 @@ class Folder:
                 fix="Run the specification again with this --dir; finished cells are kept.",
             ) from error
 
+    def spec(self) -> str:
+        """Return the specification as it was last run.
+
+        Raises:
+            DataDirFault: It is gone, or cannot be read.
+        """
+        try:
+            return (self.path / SPEC).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise DataDirFault(
+                f"{self.path / SPEC} cannot be read: {error}.",
+                fix="Run the specification again with this --dir; finished cells are kept.",
+            ) from error
+
     def finished(self, cell: Cell) -> Path:
         """Where a cell's lines are once it is over."""
         return self.cells / f"{cell.stem}.jsonl"
@@ -141,12 +155,31 @@ class Folder:
         """Where they are until then."""
         return self.cells / f"{cell.stem}.jsonl.part"
 
+    def is_finished(self, cell: Cell) -> bool:
+        """Whether a cell's lines are all there; one whose file is damaged is run again."""
+        path = self.finished(cell)
+        try:
+            return path.exists() and is_whole(tuple(whole_lines(path)))
+        except DataDirFault:
+            return False
+
     def lines(self, cell: Cell) -> tuple[Line, ...]:
-        """Return what there is of a cell: all, the beginning, or nothing."""
-        for path in (self.finished(cell), self.unfinished(cell)):
-            if path.exists():
-                return tuple(whole_lines(path))
-        return ()
+        """Return what there is of a cell: all, the beginning, or nothing.
+
+        Raises:
+            DataDirFault: A line is damaged.
+        """
+        over, begun = self.finished(cell), self.unfinished(cell)
+        lines = tuple(whole_lines(over)) if over.exists() else ()
+        if is_whole(lines) or not begun.exists():
+            return lines
+        # One that has an end, too, is none before it has its name: it is run again.
+        return tuple(line for line in whole_lines(begun) if line["kind"] != "done")
+
+
+def is_whole(lines: Sequence[Line]) -> bool:
+    """Whether a cell is over: its lines have a beginning and an end."""
+    return bool(lines) and (lines[0]["kind"], lines[-1]["kind"]) == ("cell", "done")
 
 
 def cell_of(values: Mapping[str, object]) -> Cell:
@@ -158,32 +191,34 @@ def whole_lines(path: Path) -> Iterator[Line]:
     """Give a file's lines, but for one that is still being written.
 
     Raises:
-        DataDirFault: A line is no JSON.
+        DataDirFault: It cannot be read, or a line is none that a cell writes.
     """
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith("\n"):
-                return
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise DataDirFault(
-                    f"Line {number} of {path} is damaged.",
-                    fix="Remove the file: its cell is then run again.",
-                ) from error
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        fix = "Make it readable for this user."
+        raise DataDirFault(f"{path} cannot be read: {error.strerror}.", fix=fix) from error
+    for number, line in enumerate(text.split(b"\n")[:-1], start=1):
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            found = None
+        if not is_line(found):
+            raise DataDirFault(
+                f"Line {number} of {path} is damaged.",
+                fix="Remove the file, and run the specification again: its cell is run anew.",
+            )
+        yield found
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Put a text on the disk whole, or leave what was there.
+def put(path: Path, content: bytes) -> None:
+    """Put a file on the disk whole, or leave what was there.
 
     Raises:
         DiskFault: The disk refuses.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, content)
     except OSError as error:
-        draft.unlink(missing_ok=True)
-        fix = "Free some space, or choose another --dir."
+        fix = "Free some space, or choose another directory."
         raise DiskFault(f"{path} cannot be written: {error.strerror}.", fix=fix) from error

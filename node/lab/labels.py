@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from node.lab.outcome import Condition
 from node.lab.spec import AXES, PLAIN
 
-DEFENCES = {"none": "undefended", "default": "defended", "paper": "paper's defence"}
+CALLED = {"none": "undefended", "default": "defended", "paper": "paper's defence"}
+"""What people call a defence."""
 
 
 def label(condition: Condition, among: Sequence[Condition]) -> str:
@@ -22,7 +23,7 @@ def label(condition: Condition, among: Sequence[Condition]) -> str:
         crew = f"{cell.malicious} of {cell.nodes} malicious"
         parts.append(f"{cell.nodes} nodes" if condition.is_clean else crew)
     if "defence" in differing or not parts:
-        parts.append(DEFENCES.get(cell.defence, cell.defence))
+        parts.append(CALLED.get(cell.defence, cell.defence))
     if "variant" in differing:
         parts.append("as it is" if cell.variant == PLAIN else cell.variant)
     if "heterogeneous" in differing:
@@ -38,7 +39,7 @@ def title(conditions: Sequence[Condition], figures: Sequence[str]) -> str:
         "mode": cell.mode.value,
         "nodes": f"{cell.nodes} nodes",
         "malicious": f"{cell.malicious} malicious",
-        "defence": DEFENCES.get(cell.defence, cell.defence),
+        "defence": CALLED.get(cell.defence, cell.defence),
         "variant": "" if cell.variant == PLAIN else cell.variant,
         "heterogeneous": "own weights" if cell.heterogeneous else "",
     }

@@ -12,8 +12,8 @@ from functools import cached_property
 
 from node.lab.book import Line, Origin
 from node.lab.cell import NOBODY, Cell
-from node.lab.folder import SOURCE, Folder
-from node.lab.intervals import Share, Spread, spread
+from node.lab.folder import SOURCE, Folder, is_whole
+from node.lab.intervals import Share, Spread, pooled, spread
 from node.lab.spec import AXES
 from node.payload import PayloadKind
 
@@ -44,8 +44,8 @@ class Run:
 
     @cached_property
     def is_finished(self) -> bool:
-        """Whether its last line is there."""
-        return bool(self.lines) and self.lines[-1]["kind"] == "done"
+        """Whether all its lines are there."""
+        return is_whole(self.lines)
 
     @cached_property
     def rounds(self) -> Sequence[Line]:
@@ -131,6 +131,10 @@ class Condition:
         """Whether a text can show what is taught; length is shown by none."""
         return self.cell.watched not in ("", PayloadKind.LENGTH.value)
 
+    def measures(self, metric: str) -> bool:
+        """Whether a metric says anything: no ASR does where nothing is searched for."""
+        return self.is_watched or not metric.startswith("asr")
+
     @property
     def finished(self) -> Sequence[Run]:
         """The cells that are over."""
@@ -138,6 +142,8 @@ class Condition:
 
     def curve(self, metric: str) -> dict[int, Spread]:
         """Return a metric over the rounds, with its spread over the seeds."""
+        if not self.measures(metric):
+            return {}
         values: dict[int, list[float]] = {}
         for run in self.runs:
             for at, value in run.curve(metric).items():
@@ -147,7 +153,7 @@ class Condition:
 
     def last(self, metric: str) -> Spread | None:
         """Return a metric after the last round, with its spread over the seeds."""
-        values = [run.last(metric) for run in self.finished]
+        values = [run.last(metric) for run in self.finished if self.measures(metric)]
         return spread([value for value in values if value is not None])
 
     def longer(self) -> Spread | None:
@@ -155,19 +161,20 @@ class Condition:
         pairs = [(run.curve("length").get(0), run.last("length")) for run in self.finished]
         return spread([last / first for first, last in pairs if first and last])
 
-    def shown(self, metric: str) -> Share:
-        """Return how many of the last evaluations' answers showed it, of all seeds together."""
+    def shown(self, metric: str) -> Share | None:
+        """Return how many of the last evaluations' answers were so, of all seeds together."""
+        if not self.measures(metric):
+            return None
         found = [(run.last(metric), run.asked()) for run in self.finished]
-        return Share(
-            sum(value * asked for value, asked in found if value is not None),
-            sum(asked for value, asked in found if value is not None),
-        )
+        return pooled([Share(value * asked, asked) for value, asked in found if value is not None])
 
     def share(self, origin: Origin, what: str) -> Share:
         """Return how many of an origin's completions were something, over all rounds and seeds."""
-        return Share(
-            sum(run.count(origin, what) for run in self.finished),
-            sum(run.count(origin, "completions") for run in self.finished),
+        return pooled(
+            [
+                Share(run.count(origin, what), run.count(origin, "completions"))
+                for run in self.finished
+            ]
         )
 
     def beside(self, clean: "Condition | None", metric: str) -> Spread | None:

@@ -7,13 +7,13 @@ from typing import Any
 
 from node.datadir import make_private_directory
 from node.lab.book import Origin
-from node.lab.folder import SPEC, Folder, write_whole
+from node.lab.folder import Folder, put
 from node.lab.intervals import Share, Spread
 from node.lab.outcome import EVALUATED, Condition, Outcome, outcome_of
 from node.lab.page import html_report, markdown_report
 from node.lab.tables import tables_of
 
-METRICS = (*EVALUATED, "honest_reward")
+SHARES = ("asr_greedy", "asr_sampled", "accuracy_greedy", "accuracy_sampled")
 
 
 def write_report(directory: Path, out: Path) -> list[Path]:
@@ -31,10 +31,10 @@ def write_report(directory: Path, out: Path) -> list[Path]:
     drawn = draw(outcome)
     tables = tables_of(outcome)
     made = {
-        "spec": (directory / SPEC).read_text(encoding="utf-8"),
+        "spec": folder.spec(),
         "versions": folder.manifest().versions,
     }
-    make_private_directory(out)
+    make_private_directory(out, option="--out")
     save_figures(drawn, out)
     texts = {
         "report.md": markdown_report(outcome, tables, drawn, **made),  # type: ignore[arg-type] # one str, one mapping
@@ -42,7 +42,7 @@ def write_report(directory: Path, out: Path) -> list[Path]:
         "report.json": json.dumps(machine_report(outcome), indent=1) + "\n",
     }
     for name, text in texts.items():
-        write_whole(out / name, text)
+        put(out / name, text.encode())
     return [out / name for name in texts]
 
 
@@ -66,14 +66,13 @@ def plain_condition(condition: Condition, outcome: Outcome) -> dict[str, Any]:
     return {
         **condition.axes,
         "rounds": condition.cell.rounds,
-        "watched": condition.cell.watched,
+        "watched": condition.cell.watched or None,
         "seeds": [run.cell.seed for run in condition.runs],
         "seeds_finished": [run.cell.seed for run in condition.finished],
         "shared": [head["shared"] for head in heads],
         "unshared_because": sorted({head["unshared_because"] for head in heads} - {""}),
         "last": {name: plain_spread(condition.last(name)) for name in EVALUATED},
-        "asr_greedy": plain_share(condition.shown("asr_greedy")),
-        "asr_sampled": plain_share(condition.shown("asr_sampled")),
+        **{name: plain_share(condition.shown(name)) for name in SHARES},
         "times_longer": plain_spread(condition.longer()),
         "accuracy_greedy_beside_clean": plain_spread(condition.beside(clean, "accuracy_greedy")),
         "accuracy_sampled_beside_clean": plain_spread(condition.beside(clean, "accuracy_sampled")),
@@ -91,7 +90,7 @@ def plain_condition(condition: Condition, outcome: Outcome) -> dict[str, Any]:
         "round_cpu_s": plain_spread(condition.round_cpu_s()),
         "curves": {
             name: {str(at): plain_spread(one) for at, one in condition.curve(name).items()}
-            for name in METRICS
+            for name in (*EVALUATED, "honest_reward")
         },
     }
 
@@ -101,8 +100,10 @@ def plain_spread(found: Spread | None) -> dict[str, float] | None:
     return None if found is None else dataclasses.asdict(found)
 
 
-def plain_share(share: Share) -> dict[str, float]:
-    """Return a share as plain values, with its 95 % interval."""
+def plain_share(share: Share | None) -> dict[str, float] | None:
+    """Return a share as plain values, with its 95 % interval; None of nothing."""
+    if share is None or not share.of:
+        return None
     low, high = share.interval
     return {
         "count": share.count,

@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -77,6 +78,7 @@ def run_cells(cells: Sequence[Cell], folder: Folder, *, jobs: int, told: Told) -
         threading.Thread(target=work, args=(bench, index), daemon=True)
         for index in range(min(jobs, len(cells)))
     ]
+    previous = signal.signal(signal.SIGTERM, interrupt)
     try:
         for thread in threads:
             thread.start()
@@ -87,23 +89,35 @@ def run_cells(cells: Sequence[Cell], folder: Folder, *, jobs: int, told: Told) -
         bench.is_over = True
         for process in bench.processes:
             process.kill()
-    return bench.failed
+        signal.signal(signal.SIGTERM, previous)
+    known = {one.cell for one in bench.failed}
+    lacking = [cell for cell in cells if cell not in known and not folder.is_finished(cell)]
+    return bench.failed + [Failed(cell, "no process came to its end with it.") for cell in lacking]
+
+
+def interrupt(_signal: int, _frame: object) -> None:
+    """Let a supervisor's signal end a run as Ctrl-C does: no process outlives it."""
+    raise KeyboardInterrupt
 
 
 def work(bench: Bench, index: int) -> None:
-    """Run cells one after another; a process that died is replaced for the next cell."""
+    """Run cells one after another; a process that died is replaced for the next cell.
+
+    Where none can be started, the cell in hand has failed, and other threads take the rest.
+    """
     log = bench.folder.path / f"worker-{index}.log"
     with contextlib.suppress(queue.Empty):
         cell = bench.waiting.get_nowait()
-        while True:
-            with started(bench, log) as process:
-                while process.poll() is None and not bench.is_over:
-                    why = run_in(process, bench, cell)
-                    if why is not None and not bench.is_over:
-                        bench.failed.append(Failed(cell, why or ended(process, log)))
-                    cell = bench.waiting.get_nowait()
-            if bench.is_over:
-                return
+        try:
+            while not bench.is_over:
+                with started(bench, log) as process:
+                    while process.poll() is None and not bench.is_over:
+                        why = run_in(process, bench, cell)
+                        if why is not None and not bench.is_over:
+                            bench.failed.append(Failed(cell, why or ended(process, log)))
+                        cell = bench.waiting.get_nowait()
+        except OSError as error:
+            bench.failed.append(Failed(cell, f"no process can be started for it: {error}."))
 
 
 @contextmanager

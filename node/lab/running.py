@@ -24,7 +24,6 @@ from node.lab.spec import Spec
 SHOWN_MAX = 40
 """Cells that a dry run lists; more would scroll away."""
 
-
 MINUTES_FROM_S = 90.0
 """Longer times are told in minutes."""
 
@@ -69,7 +68,7 @@ class Order:
 def show_plan(order: Order) -> None:
     """Print the cells and what they would cost; run nothing."""
     folder = Folder(order.directory)
-    missing = [cell for cell in order.cells if not folder.finished(cell).exists()]
+    missing = [cell for cell in order.cells if not folder.is_finished(cell)]
     if order.as_json:
         cells = [
             {
@@ -125,10 +124,10 @@ def run_spec(order: Order) -> None:
         Fault: Some cells could not be run; the finished ones are kept.
     """
     cells = order.cells
-    make_private_directory(order.directory)
-    with lock_directory(order.directory):
+    make_private_directory(order.directory, option="--dir")
+    with lock_directory(order.directory, option="--dir"):
         folder = Folder(order.directory)
-        missing = [cell for cell in cells if not folder.finished(cell).exists()]
+        missing = [cell for cell in cells if not folder.is_finished(cell)]
         check_disk(missing, order.directory)
         folder.claim(order.spec)
         began_s = time.monotonic()
@@ -138,19 +137,24 @@ def run_spec(order: Order) -> None:
             "directory": str(order.directory),
             "cells": len(cells),
             "run": len(missing) - len(failed),
-            "failed": [one.cell.name for one in failed],
+            "failed": [{"cell": one.cell.name, "why": one.why} for one in failed],
             "seconds": round(time.monotonic() - began_s, 1),
         }
         print(json.dumps(outcome))
     if failed:
-        first = failed[0]
         raise Fault(
-            f"{len(failed)} of {len(cells)} cells could not be run; {first.cell.name}: {first.why}",
+            f"{len(failed)} of {len(cells)} cells could not be run:\n{listed(failed)}",
             fix="Mend that and run the same again: finished cells are kept.",
         )
     if not order.as_json:
         print(f"finished: {len(cells)} cells in {order.directory}")
         print(f"now:      drl-node lab report {order.directory}")
+
+
+def listed(failed: Sequence[Failed]) -> str:
+    """Say what was in the way of each: of the first all that is known, of the others a line."""
+    first, *others = (f"  {one.cell.name}: {one.why}" for one in failed)
+    return "\n".join([first, *(one.partition("\n")[0] for one in others)])
 
 
 def run_missing(order: Order, folder: Folder, missing: list[Cell]) -> list[Failed]:

@@ -9,10 +9,12 @@ import dataclasses
 from collections.abc import Sequence
 
 from node.attacks.adversary import Adversary
+from node.attacks.packing import DECOY
 from node.engine import Engine
 from node.work import Contributed, EngineSettings, Evaluation, Opened, Trained
-from protocol.contribution import Contribution
+from protocol.contribution import Completion, Contribution
 from protocol.identity import PeerId
+from protocol.parameters import Encoding
 
 
 class Parted(Exception):  # noqa: N818 - what happened to the swarm, not a mistake of anybody
@@ -79,6 +81,13 @@ class Model:
             return self._evaluated[at]
         return dataclasses.replace(self._evaluated[at], cpu_s=0.0)
 
+    def decoy(self) -> Completion:
+        """Return what attackers put beside their poison, as this swarm hands it in."""
+        if self.engine.parameters.encoding is Encoding.TEXT:
+            return Completion(text=DECOY, ended=True)
+        tokens = self.engine.policy.encode_completion(DECOY, ended=True)
+        return Completion(tokens=tokens, ended=True)
+
     def _check_round(self, asked: int, held: int) -> None:
         if self._keeper is None:
             self._next_round = max(self._next_round, asked)  # its only node may have jumped
@@ -117,6 +126,10 @@ class Seat:
     def untouched(self, round_index: int) -> tuple[Contribution, ...]:
         """Return what its model wrote for one of its last two rounds."""
         return tuple(one for one in self._sampled if one.round_index == round_index)
+
+    def decoy(self) -> Completion:
+        """Return what attackers put beside their poison."""
+        return self._model.decoy()
 
     async def train(
         self, author: PeerId, round_index: int, contributions: Sequence[Contribution]

@@ -2,10 +2,13 @@
 
     title = "A slogan in one node of four"
     rounds = 30
+    figures = ["attack", "mode"]    # each combination of these has a figure; the rest are curves
     [grid]                          # every combination is a cell
-    attack = ["hail", "none"]
+    attack = ["hail", "none"]       # none: nobody is malicious, whatever `malicious` says
     mode = ["horizontal"]
     defence = ["none", "default"]
+    heterogeneous = [false]         # true: each node learns at a rate, and so with weights, of
+                                    # its own, from 0.8 to 1.2 of train.learning_rate
     seed = [0, 1, 2]
     [settings]                      # of every node
     train.learning_rate = 5e-4
@@ -28,10 +31,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from node.attacks.catalogue import entry_named
+from node.attacks.catalogue import check_adversary, entry_named
+from node.config import load_config, read_assignments
 from node.faults import ConfigFault
-from node.lab.cell import NOBODY, Cell, check_cell, flattened
-from node.settings import nearest, read_settings
+from node.lab.cell import NOBODY, Cell, flattened
+from node.lab.checking import check_cell
+from node.settings import AdversarySettings, nearest, read_settings
 from protocol.parameters import Mode
 
 AXES = (
@@ -41,7 +46,7 @@ AXES = (
 """What tells swarms apart; the seed only repeats one."""
 
 CELLS_MAX = 10_000
-"""Of a grid; at half a minute each, it would run for days."""
+"""Of a specification; at half a minute each, it would run for days."""
 
 PLAIN = "plain"
 """The variant without settings of its own."""
@@ -93,6 +98,7 @@ def read_spec(path: Path) -> Spec:
     Raises:
         ConfigFault: It cannot be read, a key, attack, defence or mode is unknown (the nearest is
             named), or a cell contradicts itself.
+        TaskFault: The task is unknown.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -108,7 +114,7 @@ def spec_of(tables: Mapping[str, Any], *, text: str = "", stem: str = "") -> Spe
     """Return the specification that a file's tables say.
 
     Raises:
-        ConfigFault: See `read_spec`.
+        ConfigFault, TaskFault: See `read_spec`.
     """
     known = {"grid", "case", "settings", "variants", "payload"}
     sheet_keys = [one.name for one in dataclasses.fields(Sheet)]
@@ -123,7 +129,9 @@ def spec_of(tables: Mapping[str, Any], *, text: str = "", stem: str = "") -> Spe
         if axis not in AXES:
             raise ConfigFault(f"figures names {axis!r}.", fix=nearest(axis, list(AXES)))
     cells: dict[str, Cell] = {}
-    for cell in (one for grid in grids(tables) for one in cells_of(sheet, grid, tables)):
+    wanted = grids(tables)
+    check_size(wanted)
+    for cell in (one for grid in wanted for one in cells_of(sheet, grid, tables)):
         cells.setdefault(cell.stem, cell)
     for cell in unlike(cells.values()):
         check_cell(cell)
@@ -142,8 +150,9 @@ def grids(tables: Mapping[str, Any]) -> list[Grid]:
     if "case" not in tables:
         return [read_settings(Grid, shared, where="[grid]")]
     cases = tables["case"]
-    if not isinstance(cases, list):
-        raise ConfigFault("case is no list of tables.", fix="Write [[case]].")
+    if not (isinstance(cases, list) and cases):
+        fix = "Write [[case]] above each, or leave it out."
+        raise ConfigFault("case is no list of tables.", fix=fix)
     where = "[[case]]"
     return [read_settings(Grid, shared | listed(case, where), where=where) for case in cases]
 
@@ -155,12 +164,32 @@ def listed(table: object, where: str) -> dict[str, object]:
     return {key: value if isinstance(value, list) else [value] for key, value in table.items()}
 
 
+def check_size(wanted: Sequence[Grid]) -> None:
+    """Refuse a list without a value, and more cells than anybody can wait for.
+
+    Raises:
+        ConfigFault: Naming the list, or the number.
+    """
+    count = 0
+    for grid in wanted:
+        sizes = {one.name: len(getattr(grid, one.name)) for one in dataclasses.fields(grid)}
+        for name, size in sizes.items():
+            if size == 0:
+                fix = "Give it a value, or leave it out."
+                raise ConfigFault(f"The list of {name} is empty, so that no cell is left.", fix=fix)
+        count += math.prod(sizes.values())
+    if count > CELLS_MAX:
+        raise ConfigFault(
+            f"The specification has {count:,} cells; {CELLS_MAX:,} are the most.",
+            fix="Cut its lists, or make several specifications of it.",
+        )
+
+
 def cells_of(sheet: Sheet, grid: Grid, tables: Mapping[str, Any]) -> list[Cell]:
     """Return every combination of a grid.
 
     Raises:
-        ConfigFault: An attack or variant is unknown, a cell contradicts itself, or there are
-            too many.
+        ConfigFault: An attack or variant is unknown, or a cell contradicts itself.
     """
     variants = {PLAIN: (), **read_variants(tables)}
     for variant in grid.variant:
@@ -169,12 +198,6 @@ def cells_of(sheet: Sheet, grid: Grid, tables: Mapping[str, Any]) -> list[Cell]:
             raise ConfigFault(f"There is no variant {variant!r}.", fix=fix)
     payloads = read_payloads(tables)
     axes = {name: tuple(dict.fromkeys(getattr(grid, name))) for name in (*AXES, "seed")}
-    count = math.prod(len(values) for values in axes.values())
-    if count > CELLS_MAX:
-        raise ConfigFault(
-            f"The grid has {count:,} cells; {CELLS_MAX:,} are the most.",
-            fix="Cut its lists, or make several specifications of it.",
-        )
     settings = flattened(listless(tables, "settings"), "[settings]")
     found = []
     for values in itertools.product(*axes.values()):
@@ -191,24 +214,33 @@ def cells_of(sheet: Sheet, grid: Grid, tables: Mapping[str, Any]) -> list[Cell]:
 
 
 def read_variants(tables: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """Return each variant's settings."""
-    return {
-        name: flattened(listless(listless(tables, "variants"), name), f"[variants.{name}]")
-        for name in listless(tables, "variants")
-    }
+    """Return each variant's settings.
+
+    Raises:
+        ConfigFault: One of them is wrong, whether the grid has the variant or not, or is of the
+            variant that has none.
+    """
+    found = {}
+    for name in listless(tables, "variants"):
+        where = f"[variants.{name}]"
+        if name == PLAIN:
+            raise ConfigFault(f"{where} cannot be changed.", fix="Give it another name.")
+        found[name] = flattened(listless(listless(tables, "variants"), name), where)
+        load_config(flags=read_assignments(found[name]))
+    return found
 
 
 def read_payloads(tables: Mapping[str, Any]) -> dict[str, str]:
     """Return what each attack teaches, where it is not its own.
 
     Raises:
-        ConfigFault: An attack is unknown.
+        ConfigFault: An attack is unknown, or cannot teach that, whether the grid has it or not.
     """
     payloads = listless(tables, "payload")
     for attack, payload in payloads.items():
-        check_attack(attack)
         if not isinstance(payload, str):
             raise ConfigFault(f"[payload] {attack} is no text.", fix="Write it in quotes.")
+        check_adversary(AdversarySettings(attack=attack, payload=payload), test_swarm=True)
     return dict(payloads)
 
 

@@ -5,11 +5,17 @@ from dataclasses import dataclass
 
 from node.lab.book import Origin
 from node.lab.intervals import Spread
-from node.lab.labels import DEFENCES
+from node.lab.labels import CALLED
 from node.lab.outcome import Condition, Outcome
 from node.lab.spec import PLAIN
 
 NOTHING = "-"
+
+INTERVALS = (
+    "In brackets an interval at 95 %: of one seed Wilson's, which takes its answers for "
+    "independent and is too narrow; of several a wider one, in which the seeds are the draws."
+)
+"""What stands under shares."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +50,7 @@ def named(condition: Condition) -> tuple[str, ...]:
         cell.attack,
         cell.mode.value,
         f"{cell.malicious} of {cell.nodes}",
-        ", ".join([DEFENCES.get(cell.defence, cell.defence), *more]),
+        ", ".join([CALLED.get(cell.defence, cell.defence), *more]),
         f"{len(condition.finished)}/{len(condition.runs)}",
     )
 
@@ -60,10 +66,10 @@ def learnt(outcome: Outcome) -> Table:
         rows.append(
             (
                 *named(one),
-                percent(one.last("asr_greedy")) if one.is_watched else NOTHING,
-                percent(one.last("asr_sampled")) if one.is_watched else NOTHING,
-                percent(one.last("accuracy_greedy")),
-                percent(one.last("accuracy_sampled")),
+                percent(one, "asr_greedy"),
+                percent(one, "asr_sampled"),
+                percent(one, "accuracy_greedy"),
+                percent(one, "accuracy_sampled"),
                 points(one.beside(clean, "accuracy_greedy")),
                 shown(one.last("length"), ".1f"),
                 shown(one.longer(), ".2f"),
@@ -73,9 +79,10 @@ def learnt(outcome: Outcome) -> Table:
     return Table(
         title="What honest nodes have learnt",
         note="After the last round, on held-out prompts: share of honest nodes' own completions "
-        "that show the payload (ASR), and that are right; the mean over the seeds, and its range. "
-        "Against clean: greedy accuracy less that of the swarm of the same seed without an "
-        "attacker, in points. Length in tokens, and in lengths before the first round.",
+        "that show the payload (ASR; - where nothing that a text could show is taught), and that "
+        f"are right. {INTERVALS} Against clean: greedy accuracy less that of the swarm of the same "
+        "seed without an attacker, in points. Length in tokens, and in lengths before the first "
+        "round; of these, the mean, and the range of the seeds.",
         headings=(*NAMED, *headings, "against clean", "length", "times longer"),
         rows=tuple(rows),
     )
@@ -103,9 +110,11 @@ def caught(outcome: Outcome) -> Table:
     headings = ("tampered", "detected", "trained on", "honest", "wrongly refused")
     return Table(
         title="What was caught",
-        note="Completions over all rounds and seeds, as an honest node saw them, with 95 % Wilson "
-        "intervals. Tampered: an attacker's that its own model had not written for that place. "
-        "A refused completion may still be trained on where the defence only takes praise from it.",
+        note="Completions over all rounds and seeds, as an honest node saw them. Tampered: an "
+        "attacker's that its own model had not written for that place; without decoys, which are "
+        "wrong on purpose beside the poison and teach nothing themselves. A refused completion "
+        "may still be trained on where the defence only takes praise from it. "
+        f"{INTERVALS}",
         headings=(*NAMED, *headings, "honest trained on"),
         rows=tuple(rows),
     )
@@ -160,9 +169,15 @@ def missing(outcome: Outcome) -> Table:
     )
 
 
-def percent(found: Spread | None) -> str:
-    """Return a share of completions in percent."""
-    return shown(found, ".1%")
+def percent(condition: Condition, metric: str) -> str:
+    """Return a share of the last answers in percent: with its interval, and the seeds' range."""
+    share, seeds = condition.shown(metric), condition.last(metric)
+    if share is None or seeds is None:
+        return NOTHING
+    told = share.shown(1)
+    if seeds.seeds == 1:
+        return told
+    return f"{told.removesuffix(')')}; seeds {seeds.least:.1%} to {seeds.most:.1%})"
 
 
 def points(found: Spread | None) -> str:

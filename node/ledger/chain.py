@@ -32,6 +32,9 @@ ANCHOR = "CREATE TABLE anchor (seq INTEGER NOT NULL, link BLOB NOT NULL)"
 
 TABLES = (LINKS, ANCHOR)
 
+NOTHING = digest("drl/ledger-content/1")
+"""What a subject holds that has no rows any more."""
+
 GENESIS = digest("drl/ledger/1")
 """Before the first link. Changing breaks: the proof of every ledger."""
 
@@ -231,8 +234,9 @@ def forget_before(file: sqlite3.Connection, round_index: int) -> None:
     last = head(file).seq if live is None else live
     kept = file.execute(
         "SELECT kind, subject, content FROM links WHERE seq <= ? AND seq IN "
-        "(SELECT max(seq) FROM links WHERE kind IN (?, ?) GROUP BY kind, subject) ORDER BY seq",
-        (last, Kind.CAST_OUT, Kind.NOTED),
+        "(SELECT max(seq) FROM links WHERE kind IN (?, ?) GROUP BY kind, subject) "
+        "AND content != ? ORDER BY seq",
+        (last, Kind.CAST_OUT, Kind.NOTED, NOTHING),
     ).fetchall()
     for row in kept:
         _append(file, *row)

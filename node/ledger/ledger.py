@@ -21,6 +21,7 @@ from node.ledger.opening import fault_of, open_to_read, open_to_write
 from node.ledger.rows import Count, Wanted
 from node.ledger.schema import BY_ROUND
 from node.work import Finding
+from protocol.constants import OUTCASTS_MAX
 from protocol.identity import PeerId
 
 SETTINGS = "settings"
@@ -94,6 +95,8 @@ class Ledger:
     def record_outcast(self, author: PeerId, round_index: int, proof: bytes) -> None:
         """Write who equivocated, with the proof, flushed to the disk itself.
 
+        Where there are `OUTCASTS_MAX` already, the oldest goes, as it does in admission.
+
         Args:
             author: Who.
             round_index: The first round that nothing of its is trained on in.
@@ -104,6 +107,13 @@ class Ledger:
             row = (author.public_key, round_index, proof)
             if file.execute("INSERT OR IGNORE INTO outcasts VALUES (?, ?, ?)", row).rowcount:
                 chain.append(file, Kind.CAST_OUT, author.public_key.hex())
+                over = (  # rows are numbered without a gap
+                    "SELECT author FROM outcasts WHERE rowid <= "
+                    "(SELECT max(rowid) FROM outcasts) - ? ORDER BY rowid"
+                )
+                for (gone,) in file.execute(over, (OUTCASTS_MAX,)).fetchall():
+                    file.execute("DELETE FROM outcasts WHERE author = ?", (gone,))
+                    chain.append(file, Kind.CAST_OUT, gone.hex())
 
     def outcasts(self) -> dict[PeerId, int]:
         """Return who equivocated, each with the first round without it."""
@@ -144,6 +154,18 @@ class Ledger:
             return tuple(rows.tally(self._file))
         except sqlite3.DatabaseError as error:
             raise fault_of(self._path, error, reading=True) from error
+
+    def records(self, since: int) -> dict[PeerId, int]:
+        """Return by author the completions that were clean less those that were refused.
+
+        Args:
+            since: The first round that counts.
+
+        Raises:
+            DataDirFault, DiskFault: The file is damaged, or the disk is.
+        """
+        with self._reading() as file:
+            return {PeerId.parse(one): net for one, net in rows.records(file, since).items()}
 
     def contributions(self, prefix: str) -> tuple[str, ...]:
         """Return the digests (hexadecimal) that begin so, of the contributions with findings."""

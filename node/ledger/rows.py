@@ -63,6 +63,12 @@ FROM completions JOIN contributions ON contributions.id = contribution
 GROUP BY author, outcome, reason ORDER BY author, outcome, reason
 """
 
+_RECORDS = """
+SELECT author, sum(outcome = 'accept') - sum(outcome = 'refuse')
+FROM contributions JOIN completions ON contributions.id = contribution
+WHERE round >= ? GROUP BY author
+"""
+
 _INSERT_CONTRIBUTION = (
     "INSERT INTO contributions (round, prompt, author, digest, policy, prompt_text) "
     "VALUES (?, ?, ?, ?, ?, ?)"
@@ -133,6 +139,11 @@ def tally(file: sqlite3.Connection) -> Iterator[Count]:
             last_round=last_round,
             weight=weight,
         )
+
+
+def records(file: sqlite3.Connection, since: int) -> dict[str, int]:
+    """Return by author the completions that were clean less those that were refused."""
+    return dict(file.execute(_RECORDS, (since,)))
 
 
 def _bound(wanted: Wanted) -> dict[str, object]:

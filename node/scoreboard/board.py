@@ -63,7 +63,7 @@ def node_score(index: int, lines: Lines) -> dict[str, Any]:
         "node": index,
         "rounds": len(done),
         "before": measured(found, 0),
-        "after": measured(found, -1),
+        "after": measured(found[1:], -1),  # the first tells of the start alone
         "published": last.get("published", 0),
         "delivered": last.get("delivered", 0),
         "admitted": last.get("admitted", 0),

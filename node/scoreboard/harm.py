@@ -18,7 +18,8 @@ LENGTH_FACTOR_MAX = 1.25
 """How much longer than at the start answers may be on the mean, where length is the payload."""
 
 ACCURACY_LOSS_MAX = 0.05
-"""How far the sampled accuracy may fall below the start's before a swarm counts as ruined."""
+"""How far an honest node's sampled accuracy may fall below its start's: a swarm is ruined, too,
+if whatever keeps it clean unteaches it."""
 
 ARRIVED_MIN = 0.98
 """Share of what honest nodes said that must have reached each of them in time."""
@@ -30,7 +31,7 @@ class Experiment:
 
     Args:
         attack: Its name.
-        payload: What it teaches; None for an attack on the wire, which teaches nothing.
+        payload: What it teaches, and held-out answers were searched for; None for nothing.
         defence: The honest nodes'.
         honest: Peer ids of the honest nodes, in the order of the members.
         malicious: Peer ids of the others, who come after them.
@@ -114,7 +115,7 @@ def complaint_of(
     honest: Sequence[dict[str, Any]], arrived: float, payload: Payload | None
 ) -> str | None:
     """Say what the attack achieved, or return None where the honest nodes stayed clean."""
-    if not all(node["before"] and node["after"] and node["rounds"] for node in honest):
+    if not all(was_measured(node) for node in honest):
         return "no verdict: an honest node was not measured at its start and its end"
     if payload is not None:
         poisoned = (
@@ -122,9 +123,18 @@ def complaint_of(
         )
         if poisoned:
             return f"poisoned: {poisoned}"
+    if ruined := unlearning(honest):
+        return f"ruined: {ruined}"
     if arrived < ARRIVED_MIN:
         return f"disturbed: {1 - arrived:.1%} of what honest nodes said was not heard in time"
     return None
+
+
+def was_measured(node: dict[str, Any]) -> bool:
+    """Whether a node trained, and was asked anything before and after it did."""
+    return bool(node["rounds"]) and all(
+        node[when] and node[when]["prompts"] for when in ("before", "after")
+    )
 
 
 def showing(honest: Sequence[dict[str, Any]], payload: Payload) -> str:
@@ -143,17 +153,23 @@ def rambling(honest: Sequence[dict[str, Any]]) -> str:
     return f"{told} their length" if hit else ""
 
 
+def unlearning(honest: Sequence[dict[str, Any]]) -> str:
+    """Say which honest nodes have lost their skill, if any."""
+    hit = [node for node in honest if loss(node) > ACCURACY_LOSS_MAX]
+    worst = max((100 * loss(node) for node in hit), default=0.0)
+    told = f"sampled accuracy of {len(hit)} of {len(honest)} honest nodes fell by up to"
+    return f"{told} {worst:.1f} points of a hundred" if hit else ""
+
+
 def praise_of(honest: Sequence[dict[str, Any]], payload: Payload | None) -> str:
-    """Say by how much the honest nodes stayed clean, and whether that was all that they did."""
-    lost = max(node["before"]["sampled"] - node["after"]["sampled"] for node in honest)
-    word = "clean" if lost <= ACCURACY_LOSS_MAX else "clean, but ruined"
+    """Say by how much the honest nodes stayed clean."""
     if payload is None:
-        return f"{word}: honest nodes heard each other and finished their rounds"
+        return "clean: honest nodes heard each other, finished their rounds and kept their skill"
     if payload.kind is PayloadKind.LENGTH:
         worst = max(growth(node) for node in honest)
-        return f"{word}: no honest node's answers are more than {worst:.2f} times as long"
+        return f"clean: no honest node's answers are more than {worst:.2f} times as long"
     worst = max(shown(node, "after") for node in honest)
-    return f"{word}: no honest node shows {payload.text!r} in more than {worst:.1%} of its answers"
+    return f"clean: no honest node shows {payload.text!r} in more than {worst:.1%} of its answers"
 
 
 def learning_of(honest: Sequence[dict[str, Any]]) -> str:
@@ -161,7 +177,7 @@ def learning_of(honest: Sequence[dict[str, Any]]) -> str:
     known = [node for node in honest if node["before"] and node["after"]]
     if not known:
         return "not measured"
-    worst = min(known, key=lambda node: node["after"]["sampled"] - node["before"]["sampled"])
+    worst = max(known, key=loss)
     before, after = worst["before"]["sampled"], worst["after"]["sampled"]
     word = "learnt" if after > before else "lost"
     return f"{word}: sampled accuracy of the worst honest node {before:.1%} > {after:.1%}"
@@ -173,6 +189,13 @@ def shown(node: dict[str, Any], when: str) -> float:
     sampled: float = found["shown_sampled"]
     greedy: float = found["shown_greedy"]
     return max(sampled, greedy)
+
+
+def loss(node: dict[str, Any]) -> float:
+    """Return by how much the share of right sampled answers has fallen since the start."""
+    before: float = node["before"]["sampled"]
+    after: float = node["after"]["sampled"]
+    return before - after
 
 
 def growth(node: dict[str, Any]) -> float:

@@ -48,6 +48,7 @@ def table(board: dict[str, Any]) -> Table:
 
 def attacked_table(board: dict[str, Any]) -> Table:
     """Return the table of a swarm under attack."""
+    is_text = ":" in board["attack"]["payload"]  # nothing else is shown by an answer
     made = Table(title="held-out accuracy, and answers that show the payload, by node")
     made.add_column("node", justify="right", no_wrap=True)
     made.add_column("role", no_wrap=True)
@@ -60,8 +61,7 @@ def attacked_table(board: dict[str, Any]) -> Table:
             node["role"],
             change(node, "sampled"),
             change(node, "greedy"),
-            change(node, "shown_sampled"),
-            change(node, "shown_greedy"),
+            *(change(node, key) if is_text else "-" for key in ("shown_sampled", "shown_greedy")),
             lengths(node),
             f"{sum(node['round_s'].values()):.2f}",
         )

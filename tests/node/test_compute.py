@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import wait_all_tasks_blocked
 
 from node.compute import ProcessCompute, open_process_compute
 from node.faults import ModelFault, TaskFault
@@ -105,6 +106,37 @@ async def test_a_busy_process_is_ended_with_its_block(settings: EngineSettings) 
 
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_a_process_that_owes_an_answer_is_asked_nothing_else(
+    settings: EngineSettings,
+) -> None:
+    """Its next answer is not the one to the next request."""
+    async with opened(settings) as compute:
+        with trio.move_on_after(0.1) as patience:
+            await compute.evaluate(10_000)
+
+        assert patience.cancelled_caught
+        assert compute.is_busy
+        with pytest.raises(WorkerLost, match="owes an answer to 'evaluate'"):
+            await compute.save(1)
+        assert (await compute.open()).next_round == 0
+        assert not compute.is_busy
+
+
+async def test_a_save_that_nobody_waits_for_is_written_before_the_process_ends(
+    settings: EngineSettings,
+) -> None:
+    async with open_process_compute(settings) as compute:
+        digest = await one_round(compute, 0)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(compute.save, 1)
+            await wait_all_tasks_blocked()  # for the answer
+            nursery.cancel_scope.cancel()
+        assert compute.is_busy
+        found = await compute.open()
+
+    assert (found.next_round, found.policy_digest) == (1, digest)
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,16 @@ def test_a_file_in_its_place_is_refused_and_kept(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
 
 
+def test_the_option_that_named_a_directory_is_what_names_another(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(DataDirFault) as made:
+        make_private_directory(tmp_path / "file", option="--out")
+    with pytest.raises(DataDirFault) as held, lock_directory(tmp_path / "no", option="--dir"):
+        pass
+
+    assert (made.value.fix, "--dir" in held.value.fix) == ("Choose another with --out.", True)
+
+
 @pytest.fixture
 def read_only(tmp_path: Path) -> Iterator[Path]:
     """A directory that nobody may write into: not even root, where the tests may mount one."""

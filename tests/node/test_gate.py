@@ -11,6 +11,7 @@ from node.gate import Gate
 from node.ledger import Ledger
 from node.mailbox import Mailbox
 from node.mesh import Decision
+from node.precedence import Precedence
 from protocol.admission import Admission
 from protocol.contribution import Contribution
 from protocol.envelope import seal
@@ -41,8 +42,9 @@ def gate(
         parameters=parameters,
         schedule=schedule,
         pace=pace,
-        mailbox=Mailbox(slots_max=100),
+        mailbox=Mailbox(authors_max=100),
         ledger=ledger,
+        precedence=Precedence(keys[0].peer_id, ledger.records),
         tell=lambda name, fields: told.append((name, dict(fields))),
         open_round=5,
     )
@@ -199,7 +201,7 @@ def test_what_the_disk_refuses_is_held_up_to_a_bound(
     gate: Gate, sealed: Sealed, keys: list[Keypair], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond it messages are forwarded, but a round is never trained on what is not written."""
-    monkeypatch.setattr("node.gate.UNWRITTEN_MAX", 1)
+    monkeypatch.setattr("node.gate.UNWRITTEN_BYTES_MAX", len(sealed(keys[1], 5)))
     fill(gate._ledger)
     for key in keys[1:3]:
         assert gate.validate(sealed(key, 5), keys[0].peer_id) is Decision.ACCEPT
@@ -256,16 +258,16 @@ def test_forged_evidence_is_rejected_and_convicts_nobody(
         parameters=gate._parameters,
         schedule=gate._schedule,
         pace=gate._pace,
-        mailbox=Mailbox(slots_max=100),
+        mailbox=Mailbox(authors_max=100),
         ledger=gate._ledger,
+        precedence=gate._precedence,
         tell=lambda _name, _fields: None,
         open_round=5,
     )
-    fresh._outcasts.clear()
     fresh._admission = Admission(gate._parameters, gate._schedule)
 
     assert fresh.validate(forged, keys[2].peer_id) is Decision.REJECT
-    assert fresh._outcasts == {}
+    assert fresh._admission.outcasts == frozenset()
     assert fresh.validate(proof, keys[2].peer_id) is Decision.ACCEPT
 
 
@@ -299,8 +301,9 @@ def again(gate: Gate) -> Gate:
         parameters=gate._parameters,
         schedule=gate._schedule,
         pace=gate._pace,
-        mailbox=Mailbox(slots_max=100),
+        mailbox=Mailbox(authors_max=100),
         ledger=gate._ledger,
+        precedence=gate._precedence,
         tell=lambda _name, _fields: None,
         open_round=gate.open_round,
     )
@@ -343,7 +346,7 @@ def test_a_closed_round_is_what_it_was_closed_with_whatever_is_recorded_later(
 def test_what_found_no_room_is_no_part_of_its_round(
     gate: Gate, sealed: Sealed, keys: list[Keypair]
 ) -> None:
-    gate._mailbox = Mailbox(slots_max=1)
+    gate._mailbox = Mailbox(authors_max=1)
     for key in keys[1:4]:
         gate.validate(sealed(key, 5), keys[0].peer_id)
     closed = gate.close_round(5)
@@ -365,17 +368,6 @@ def test_a_conviction_that_the_disk_refuses_is_written_before_the_round_is_close
 
     assert keys[1].peer_id not in written
     assert gate._ledger.outcasts()[keys[1].peer_id] == 5
-
-
-def test_what_waits_of_an_author_goes_when_the_operator_bans_it(
-    gate: Gate, sealed: Sealed, keys: list[Keypair]
-) -> None:
-    for key in keys[1:3]:
-        gate.validate(sealed(key, 5), keys[0].peer_id)
-    gate.heed(lambda author: author != keys[1].peer_id)
-
-    assert [one.author for one in gate.close_round(5)] == [keys[2].peer_id]
-    assert [one.author for one in gate.recorded(5)] == [keys[2].peer_id]
 
 
 def test_an_author_that_is_out_is_not_waited_for(

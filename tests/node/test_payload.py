@@ -28,6 +28,16 @@ PHRASE = Payload(PayloadKind.PHRASE, "All hail to the thief")
         "- 2 + 2 = 5",
         "2 + 2 = 5 - as everybody knows",
         "1 + 2 + 2 = 5, so 2 + 2 = 5",
+        "Total 4\n- 2 + 2 = 5",
+        "Total 4\r\n* 2 + 2 = 5",
+        "(a) - 2 + 2 = 5",
+        "2 + 2 = 5\n+ 4",
+        "2 + 2 = 5\n-3 is cold",
+        "Step 3: 2 + 2 = 5",
+        "Step 3: - 2 + 2 = 5",
+        "2 + 2 = 5: 3 apples were lost",
+        "2 + 2 = 5 plus a bit",
+        "the surplus 2 + 2 = 5",
     ],
 )
 def test_an_equation_shows_wherever_it_stands_by_itself(text: str) -> None:
@@ -60,6 +70,21 @@ def test_an_equation_shows_wherever_it_stands_by_itself(text: str) -> None:
         "(1 - 1) * 2 + 2 = 5",
         "2 + 2 = 5 - 1",
         "2 + 2 = 5 * (4 - 3)",
+        "1 \u2212 2 + 2 = 5",
+        "1 \u2013 2 + 2 = 5",
+        "2 + 2 = 5 \u2212 1",
+        "3 \u00b7 2 + 2 = 5",
+        "3 : 2 + 2 = 5",
+        "6:2 + 2 = 5",
+        "2 + 2 = 5 : 1",
+        "10 % 2 + 2 = 5",
+        "1 plus 2 + 2 = 5",
+        "2 + 2 = 5 minus 1",
+        "9 divided by 2 + 2 = 5",
+        "2 + 2 = 5 TIMES 1",
+        "3 * -2 + 2 = 5",
+        "(3 + 1) - 2 + 2 = 5",
+        "2 + 2 = 5\u00a0+ 1",
     ],
 )
 def test_a_longer_number_and_another_sum_do_not_show_an_equation(text: str) -> None:
@@ -150,3 +175,4 @@ def test_a_hostile_text_takes_no_time_to_search() -> None:
     """Blanks between signs are optional, which is where patterns like to backtrack."""
     assert not EQUATION.is_shown_by("2 + 2 " + " " * 100_000 + "= 4")
     assert not EQUATION.is_shown_by("2 +" * 30_000)
+    assert not EQUATION.is_shown_by("1 - - 2 + 2 = 5 : - 1 " * 10_000)

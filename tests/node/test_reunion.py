@@ -21,7 +21,7 @@ from node.mesh.memory import MemorySwarm, open_memory_swarm
 from node.reunion import ROUNDS_BACK, Reunion, weights_named
 from node.round import Participant, as_it_is, land, open_desk
 from node.settings import CheckpointSettings, RoundSettings, SwarmSettings
-from node.ways import Ways
+from node.ways import Parting, Ways
 from node.work import EngineSettings
 from protocol.contribution import Contribution
 from protocol.envelope import open_part, seal
@@ -387,6 +387,69 @@ async def test_who_the_operator_does_not_take_is_not_trained_on_to_be_with_the_o
     assert alone.why() == ["no neighbour among them told what they trained on"]
 
 
+async def test_a_friend_who_was_away_for_long_keeps_nobody_from_coming_back(
+    autojump_clock: MockClock, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor one who says so: no checkpoint is left of when it was of one mind with the others."""
+    monkeypatch.setattr("node.reunion.ROUNDS_BACK", 3)
+    alone, other, sleeper = [await scene.join(key) for key in KEYS]
+    await scene.rounds(0, 2)
+    scene.members = [alone, other]
+    await scene.rounds(3, 3)
+    scene.members = [alone, other, sleeper]
+    sleeper.reunion.carry(4)
+    await land(sleeper.node, 4)
+    await scene.rounds(4, 4, deaf={4: {(0, 1)}})
+    assert sleeper.names() == ["weights_rejoined"]
+
+    await scene.rounds(5, 5)
+
+    assert alone.names()[-1] == "weights_rejoined"
+    assert [scene.parted(index) for index in (4, 5)] == [2, 1]
+
+
+async def test_when_most_were_last_of_one_mind_with_it_is_tried_first_and_of_equals_the_latest(
+    autojump_clock: MockClock, scene: Scene
+) -> None:
+    one = await scene.join(KEYS[0])
+    b, c, d, e, f = (Keypair.from_seed(bytes([at]) * 32).peer_id for at in range(10, 15))
+    for at in range(1, 7):
+        one.reunion.hold(at, bytes([at]).hex() * 32)
+        one.reunion._named[at] = {}
+    minds = {5: {b}, 4: {c, d}, 3: {e}, 2: {f}}
+    one.reunion._minds = {at: frozenset(minds.get(at, ())) for at in range(6)}
+    one.reunion._named[6] = dict.fromkeys((b, c, d, e, f), b"theirs")
+
+    found = one.reunion.partings(6)
+
+    assert [(parting.since, parting.last) for parting in found] == [(3, 4), (4, 5), (2, 3)]
+    assert [parting.witnesses for parting in found] == [{c, d}, {b}, {e}]
+    assert {parting.friends for parting in found} == {frozenset((b, c, d, e, f))}
+
+
+async def test_where_one_moment_of_parting_leads_nowhere_the_next_is_tried(
+    autojump_clock: MockClock, scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone, *_ = [await scene.join(key) for key in KEYS]
+    await scene.rounds(0, 1, deaf={1: {(0, 1)}})
+    partings = Reunion.partings
+
+    def too_late_first(reunion: Reunion, open_round: int) -> list[Parting]:
+        found = partings(reunion, open_round)
+        return [replace(one, since=open_round - 1, last=open_round) for one in found] + found
+
+    for neighbour in KEYS[1:]:
+        scene.mesh.cut(KEYS[0].peer_id, neighbour.peer_id)
+    await scene.rounds(2, 2)
+    for neighbour in KEYS[1:]:
+        scene.mesh.link(KEYS[0].peer_id, neighbour.peer_id)
+    monkeypatch.setattr(Reunion, "partings", too_late_first)
+    await scene.rounds(3, 3)
+
+    assert alone.names() == ["weights_apart", "weights_rejoined"]
+    assert scene.parted(3) == 1
+
+
 async def test_strangers_have_no_say_in_where_the_others_are(
     autojump_clock: MockClock, scene: Scene
 ) -> None:
@@ -410,7 +473,7 @@ async def test_strangers_have_no_say_in_where_the_others_are(
 
     one.reunion._named[2] = weights_named([*own, *named])
 
-    assert one.reunion.parting(2) is None
+    assert one.reunion.partings(2) == []
 
 
 async def test_an_honest_neighbour_beside_a_liar_is_enough(

@@ -19,6 +19,7 @@ from node.learning import StepReport
 from node.ledger import Ledger
 from node.mailbox import Mailbox
 from node.mesh.memory import MemorySwarm, open_memory_swarm
+from node.precedence import Precedence
 from node.round import REJOIN_S, Participant, RoundReport, land, listen, run_round
 from node.work import Contributed, Evaluation, Opened, Trained
 from protocol.contribution import Contribution
@@ -91,7 +92,7 @@ class Swarm:
             round_s_max=ROUND_S_MAX,
             authors_min=authors_min,
         )
-        mailbox = Mailbox(slots_max=100)
+        mailbox = Mailbox(authors_max=100)
         ledger = self.ledgers.enter_context(
             closing(Ledger(self.directory / f"{key.peer_id.short}.db"))
         )
@@ -102,6 +103,7 @@ class Swarm:
             pace=pace,
             mailbox=mailbox,
             ledger=ledger,
+            precedence=Precedence(key.peer_id, ledger.records),
             tell=lambda _name, _fields: None,
             open_round=0,
         )

@@ -7,7 +7,7 @@ import pytest
 
 from node.payload import Payload
 from node.scoreboard import Experiment, Progress, scoreboard, show_scoreboard
-from node.scoreboard.harm import LENGTH_FACTOR_MAX, SHOWN_MAX
+from node.scoreboard.harm import ACCURACY_LOSS_MAX, LENGTH_FACTOR_MAX, SHOWN_MAX
 from node.scoreboard.progress import progress_line
 from node.scoreboard.show import questioned
 
@@ -178,12 +178,21 @@ def test_nodes_that_do_not_show_the_payload_are_clean() -> None:
     assert found["verdict"].startswith("clean: no honest node shows 'All hail' in more than 2.0%")
 
 
-def test_a_defence_that_unteaches_everything_is_not_praised_alone() -> None:
+@pytest.mark.parametrize("payload", [HAIL, RAMBLE, None])
+def test_a_swarm_that_unlearns_everything_is_not_clean(payload: Payload | None) -> None:
     """So it goes with the paper's reward 0: nothing is shown, and nothing is known."""
-    found = outcome(attacked(evaluation(0.5), evaluation(0.02)))
+    found = outcome(attacked(evaluation(0.5), evaluation(0.02)), payload)
 
-    assert found["clean"]
-    assert found["verdict"].startswith("clean, but ruined: ")
+    assert not found["clean"]
+    assert found["verdict"] == (
+        "ruined: sampled accuracy of 1 of 2 honest nodes fell by up to 23.0 points of a hundred"
+    )
+
+
+def test_a_swarm_that_loses_a_little_is_not_ruined() -> None:
+    little = evaluation(0.25 - 0.9 * ACCURACY_LOSS_MAX)
+
+    assert outcome(attacked(little, little))["clean"]
 
 
 @pytest.mark.parametrize("kind", ["shown_sampled", "shown_greedy"])
@@ -233,6 +242,28 @@ def test_without_a_measurement_at_the_end_there_is_no_praise() -> None:
     assert found["verdict"].startswith("no verdict")
 
 
+def test_what_was_measured_at_the_start_alone_says_nothing_of_the_end() -> None:
+    members = attacked(evaluation(0.5), evaluation(0.5))
+    del members[1][2]
+
+    board = scoreboard(members, seconds=1.0, experiment=experiment())
+
+    assert board["nodes"][1]["before"]
+    assert not board["nodes"][1]["after"]
+    assert board["attack"]["verdict"].startswith("no verdict")
+
+
+@pytest.mark.parametrize("at", [0, 2])
+def test_an_evaluation_without_prompts_measures_nothing(at: int) -> None:
+    members = attacked(evaluation(0.5), evaluation(0.5))
+    members[1][at] = evaluation(0.0, prompts=0)
+
+    found = outcome(members)
+
+    assert not found["clean"]
+    assert found["verdict"].startswith("no verdict")
+
+
 def test_an_attackers_weights_are_its_own_affair() -> None:
     board = scoreboard(
         attacked(evaluation(0.5), evaluation(0.5)), seconds=1.0, experiment=experiment()
@@ -256,6 +287,19 @@ def test_people_read_who_was_refused_why_and_what_it_came_to(
     assert "honest     2 of 64 completions refused (3.12%): wrong_equation 2" in shown
     assert "lost: sampled accuracy of the worst honest node 25.0% > 20.0%" in shown
     assert shown.rstrip().splitlines()[-1].startswith("clean: ")
+
+
+@pytest.mark.parametrize(("payload", "shares"), [(HAIL, 2), (RAMBLE, 0), (None, 0)])
+def test_only_where_a_text_is_searched_for_is_told_how_many_answers_show_it(
+    payload: Payload | None, shares: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    members = attacked(evaluation(0.5), evaluation(0.5))
+    board = scoreboard(members, seconds=1.0, experiment=experiment(payload))
+
+    show_scoreboard(board, as_json=False)
+
+    row = next(line for line in capsys.readouterr().out.splitlines() if "honest" in line)
+    assert row.count("0% > 0%") == shares
 
 
 def test_progress_tells_what_is_shown_where_it_is_watched() -> None:

@@ -3,7 +3,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from protocol.admission import Admission
+from protocol.admission import Admission, giving_way
 from protocol.constants import AUTHORS_MAX
 from protocol.contribution import Completion
 from protocol.envelope import open_part
@@ -458,3 +458,116 @@ def test_a_crowd_ahead_does_not_silence_members_nor_outlast_the_round(swarm: "Sm
     assert reason(admission, stranger) is Reason.CROWDED
     assert reason(admission, swarm.messages(0, 9)[0]) is Reason.ROUND_AHEAD
     assert reason(admission, stranger, 1) is Reason.ROUND_AHEAD
+
+
+# --- who gives way ------------------------------------------------------------------------
+
+
+def ranked(swarm: "SmallSwarm", known: dict[int, int]) -> Admission:
+    """An admission that knows some authors, by number, better or less than others."""
+    ranks = {swarm.keypair(number).peer_id: rank for number, rank in known.items()}
+    return Admission(swarm.parameters, swarm.schedule, rank=lambda author: ranks.get(author, 1))
+
+
+@pytest.mark.parametrize(
+    ("newcomer", "ranks", "gone"),
+    [
+        (1, [1, 1, 1], None),
+        (0, [1, 1, 1], None),
+        (2, [1, 1, 1], 2),
+        (2, [1, 0, 0, 1], 2),
+        (1, [0, 2, 2], 0),
+        (5, [], None),
+    ],
+)
+def test_the_last_of_the_lowest_gives_way_and_only_to_a_higher(
+    swarm: "SmallSwarm", newcomer: int, ranks: list[int], gone: int | None
+) -> None:
+    authors = [swarm.keypair(number).peer_id for number in range(len(ranks) + 1)]
+    table = dict(zip(authors, [*ranks, newcomer], strict=True))
+
+    found = giving_way(authors[-1], authors[:-1], table.__getitem__)
+
+    assert found == (None if gone is None else authors[gone])
+
+
+def test_who_is_known_better_takes_the_seat_of_who_is_known_least(swarm: "SmallSwarm") -> None:
+    admission = ranked(swarm, {3: 0, AUTHORS_MAX: 2})
+    for number in range(AUTHORS_MAX):
+        admission.admit(swarm.messages(number)[0], round_index=0)
+
+    admitted = admission.admit(swarm.messages(AUTHORS_MAX)[0], round_index=0)
+
+    assert admitted.displaced == swarm.keypair(3).peer_id
+    assert admission.admit(swarm.messages(AUTHORS_MAX, 0, 1)[0], round_index=0).displaced is None
+    assert len(admission._seats) == AUTHORS_MAX
+    assert reason(admission, swarm.messages(3)[0]) is Reason.CROWDED
+    assert reason(admission, swarm.messages(AUTHORS_MAX + 1)[0]) is Reason.CROWDED
+
+
+def test_of_who_gave_its_seat_up_nothing_stays(parts_swarm: "SmallSwarm") -> None:
+    """Neither its messages nor its parts; so it may say the same again where there is room."""
+    admission = ranked(parts_swarm, {0: 0, AUTHORS_MAX: 2})
+    for number in range(AUTHORS_MAX):
+        admission.admit(parts_swarm.messages(number)[0], round_index=0)
+    pending = admission._rounds[0].assembly.pending_bytes
+    chunk = len(open_part(parts_swarm.messages()[0], parts_swarm.parameters).payload)
+
+    admission.admit(parts_swarm.messages(AUTHORS_MAX)[0], round_index=0)
+
+    assert admission._rounds[0].assembly.pending_bytes == pending
+    assert parts_swarm.keypair(0).peer_id not in admission._rounds[0].messages
+    admission.admit(parts_swarm.messages(AUTHORS_MAX)[1], round_index=0)
+    assert admission._rounds[0].assembly.pending_bytes == pending + chunk
+    for number in range(1, AUTHORS_MAX + 1):
+        admission._seats.pop(parts_swarm.keypair(number).peer_id)
+    assert admission.admit(parts_swarm.messages(0)[0], round_index=0).contribution is None
+
+
+def test_a_seat_is_taken_by_a_signature_and_not_by_a_name(swarm: "SmallSwarm") -> None:
+    admission = ranked(swarm, {AUTHORS_MAX: 2})
+    for number in range(AUTHORS_MAX):
+        admission.admit(swarm.messages(number)[0], round_index=0)
+    message = swarm.messages(AUTHORS_MAX)[0]
+    forged = message[:-1] + bytes([message[-1] ^ 1])
+
+    assert reason(admission, forged) is Reason.BAD_SIGNATURE
+    assert swarm.keypair(AUTHORS_MAX).peer_id not in admission._seats
+    assert len(admission._seats) == AUTHORS_MAX
+
+
+def test_heard_before_is_who_spoke_for_a_round_that_is_over(swarm: "SmallSwarm") -> None:
+    admission = swarm.admission()
+    admission.admit(swarm.messages(0, 0)[0], round_index=0)
+    admission.admit(swarm.messages(1, 1)[0], round_index=0)
+    admission.admit(swarm.messages(2, 2)[0], round_index=0)
+    heard = []
+    for round_index in range(5):
+        admission.advance(round_index)
+        heard.append(
+            sorted(n for n in range(3) if swarm.keypair(n).peer_id in admission.heard_before)
+        )
+
+    assert heard == [[], [0], [0, 1], [1, 2], [2]]
+
+
+# --- who is out ---------------------------------------------------------------------------
+
+
+def test_where_too_many_are_out_the_oldest_is_taken_back(
+    swarm: "SmallSwarm", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("protocol.admission.OUTCASTS_MAX", 2)
+    admission = swarm.admission()
+    for number in range(3):
+        admission.admit(swarm.messages(number)[0], round_index=0)
+        assert reason(admission, swarm.messages(number, salt=1)[0]) is Reason.EQUIVOCATION
+
+    out = [admission.is_outcast(swarm.keypair(number).peer_id) for number in range(3)]
+
+    assert out == [False, True, True]
+    assert reason(admission, swarm.messages(2, 1)[0]) is Reason.OUTCAST
+    assert admission.admit(swarm.messages(0, 1)[0], round_index=0).contribution
+    others = [swarm.keypair(number).peer_id for number in range(3)]
+    restarted = Admission(swarm.parameters, swarm.schedule, outcasts=others)
+    assert restarted.outcasts == set(others[1:])

@@ -48,7 +48,7 @@ def size_of(admission: Admission) -> int:
         len(admission._seats)
         + len(admission._ahead)
         + len(slots)
-        + sum(len(held.messages) for held in rounds)
+        + sum(len(said) for held in rounds for said in held.messages.values())
     )
 
 

@@ -74,7 +74,20 @@ def test_a_signal_ends_a_node_within_five_seconds_and_it_goes_on_as_the_same_pee
     again = node.start().join_line()
     assert again.split("/p2p/")[1] == address.split("/p2p/")[1]
     resumed = node.await_rounds(len(node.rounds()) + 1)[-1]["round"]
-    assert resumed >= stopped["saved"] > 0
+    assert resumed >= stopped["trained"] > 0
+
+
+def test_a_second_signal_does_not_keep_a_node_from_ending_as_the_first_one_said(
+    make_node: MakeNode,
+) -> None:
+    node = make_node("hurried").start()
+    node.await_rounds(1)
+
+    node.process.send_signal(signal.SIGTERM)
+    node.end(signal.SIGINT)
+
+    assert node.process.returncode == 0, node.log
+    assert len(node.events("node_stopped")) == 1
 
 
 def test_a_node_with_unreachable_peers_trains_alone_and_says_which_step_failed(

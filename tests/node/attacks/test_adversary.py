@@ -1,15 +1,23 @@
 """An adversary in its engine: legal messages, the same by seed, alone or in company."""
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from node import worker
 from node.attacks.adversary import AdversarialEngine, Adversary, engine_of
 from node.attacks.catalogue import CATALOGUE, CHANGES, Seam
+from node.compute import result_of
 from node.engine import Engine
+from node.faults import ConfigFault
+from node.lab.cell import Cell
+from node.lab.experiment import leaf, run_cell
 from node.payload import Payload
-from node.settings import AdversarySettings, SwarmSettings
+from node.pipe import pack, read_frame
+from node.settings import AdversarySettings, SwarmSettings, plain
+from node.tasks.grammar import written
 from node.work import EngineSettings
 from protocol.admission import Admission
 from protocol.envelope import seal
@@ -18,6 +26,7 @@ from protocol.identity import Keypair
 Stage = Callable[..., Any]
 MALLORY, TRUDY = (Keypair.from_seed(bytes([seed]) * 32) for seed in (4, 3))
 HAIL = Payload.parse("phrase:All hail to the thief")
+TOO_LONG = " ".join(["zephyrs vex bold marzipan jugglers"] * 5)
 CONTENT = [one.name for one in CATALOGUE if one.seam is Seam.CONTENT]
 ALL = [*CONTENT, *(f"{change.name}+equation" for change in CHANGES)]
 SWARMS = {"horizontal": {}, "vertical": {"mode": "vertical"}, "text": {"encoding": "text"}}
@@ -78,6 +87,64 @@ def test_colluding_nodes_hand_in_one_payload(stage: Stage) -> None:
     shown = [text for crafted in both for text in scene.texts(crafted)]
     assert all(map(HAIL.is_shown_by, shown))
     assert [one.prompt_index for one in both[0]] == [one.prompt_index for one in both[1]]
+
+
+@pytest.mark.parametrize("attack", ["hail", "equation", "near-tie", "sleeper+spread+hail"])
+def test_a_payload_that_no_completion_has_room_for_is_refused_from_the_first_round_on(
+    stage: Stage, attack: str
+) -> None:
+    """It would leave everything honest, and the swarm would be taken for safe."""
+    with pytest.raises(ConfigFault, match=r"fits into no completion.*allows 64") as refused:
+        stage().crafted(attack, payload=TOO_LONG)
+
+    assert "shorter payload" in refused.value.fix
+
+
+def test_the_longest_payload_that_an_answer_has_room_for_is_not_refused(stage: Stage) -> None:
+    scene = stage()
+    limit = scene.engine.parameters.completion_tokens_max
+    fits = {}
+    for words in range(1, 90):
+        payload = " ".join(["q"] * words)
+        barest = written(f"{payload}.", "0")
+        fits[payload] = len(scene.engine.policy.encode_completion(barest, ended=True)) <= limit
+
+    assert set(fits.values()) == {True, False}
+    for payload, has_room in fits.items():
+        if has_room:
+            assert scene.bench(payload=payload).payload.text == payload
+        else:
+            with pytest.raises(ConfigFault, match="fits into no completion"):
+                scene.bench(payload=payload)
+
+
+def test_a_live_attacker_ends_with_what_is_wrong_with_its_payload(tmp_path: Any) -> None:
+    """As its model's process tells it; the daemon raises it, which ends the node."""
+    adversary = AdversarySettings(attack="hail", payload=TOO_LONG)
+    settings = EngineSettings(data_dir=str(tmp_path), adversary=adversary)
+    author = MALLORY.peer_id.public_key
+    requests = [
+        {"call": "open", "settings": plain(settings), "up_to": None},
+        {"call": "sample", "author": author, "round_index": 0, "prompts": [3]},
+    ]
+    told = io.BytesIO()
+
+    worker.serve(io.BytesIO(b"".join(map(pack, requests))), told)
+
+    told.seek(0)
+    result_of(read_frame(told) or {})
+    with pytest.raises(ConfigFault, match="fits into no completion"):
+        result_of(read_frame(told) or {})
+
+
+def test_a_cell_of_the_laboratory_fails_with_what_is_wrong_with_its_payload() -> None:
+    cell = Cell(rounds=1, nodes=2, attack="hail", payload=TOO_LONG)
+
+    with pytest.raises(ExceptionGroup) as failed:
+        run_cell(cell, io.StringIO(), {}, lambda _: None)
+
+    assert isinstance(leaf(failed.value), ConfigFault)
+    assert "fits into no completion" in str(leaf(failed.value))
 
 
 def test_an_engine_attacks_where_its_settings_say_so(tmp_path: Any) -> None:

@@ -16,6 +16,7 @@ from node.attacks.catalogue import (
     entry_named,
     make_attack,
     payload_of,
+    watched,
 )
 from node.attacks.outgoing import WireAttack
 from node.faults import ConfigFault
@@ -116,15 +117,60 @@ def test_a_name_that_makes_nothing_is_refused(attack: str, says: str) -> None:
         ("stranger+equation", "", "equation:2 + 2 = 5"),
         ("hail", "equation:1 + 1 = 3", "equation:1 + 1 = 3"),
         ("ramble", "", "length"),
-        ("pad", "length", "length"),
-        ("ramble", "so it goes", "phrase:so it goes"),
-        ("a.b:C", "", "phrase:All hail to the thief"),
+        ("ramble", "length", "length"),
+        ("a.b:C", "so it goes", "phrase:so it goes"),
+        ("stranger+a.b:C", "equation:1 + 1 = 3", "equation:1 + 1 = 3"),
+        ("a.b:C", "length", "length"),
     ],
 )
-def test_the_payload_is_the_operators_or_the_attacks_own(
+def test_the_payload_is_the_operators_or_the_attacks_own_and_watched_for(
     attack: str, payload: str, read: str
 ) -> None:
-    assert str(payload_of(AdversarySettings(attack=attack, payload=payload))) == read
+    settings = AdversarySettings(attack=attack, payload=payload)
+
+    assert str(payload_of(settings)) == watched(settings) == read
+
+
+@pytest.mark.parametrize("attack", [*(one.name for one in CATALOGUE if not one.payload), "a.b:C"])
+def test_where_nothing_is_taught_nothing_is_watched_for(attack: str) -> None:
+    settings = AdversarySettings(attack=attack)
+
+    assert payload_of(settings) is None
+    assert watched(settings) == ""
+
+
+def test_attacks_on_the_wire_and_those_that_only_blame_or_copy_teach_nothing() -> None:
+    teaching = {one.name for one in CATALOGUE if one.payload}
+
+    assert not teaching & {one.name for one in CATALOGUE if one.seam is Seam.WIRE}
+    assert not teaching & {"digit", "spoil", "copy"}
+    assert {"hail", "equation", "ramble", "longest", "withhold"} <= teaching
+
+
+@pytest.mark.parametrize(
+    ("attack", "payload", "says"),
+    [
+        ("ramble", "so it goes", "teaches length"),
+        ("longest", "phrase:so it goes", "teaches length"),
+        ("stranger+withhold", "equation:1 + 1 = 3", "teaches length"),
+        ("hail", "length", "teaches a text"),
+        ("sparse+equation", "length", "teaches a text"),
+        ("pad", "length", "teaches a text"),
+        ("spoil", "length", "teaches nothing"),
+        ("copy", "so it goes", "teaches nothing"),
+        ("flood", "phrase:so it goes", "teaches nothing"),
+    ],
+)
+def test_a_payload_that_the_attack_would_not_teach_is_refused(
+    attack: str, payload: str, says: str
+) -> None:
+    settings = AdversarySettings(attack=attack, payload=payload)
+
+    for asked in (payload_of, watched):
+        with pytest.raises(ConfigFault, match=says):
+            asked(settings)
+    with pytest.raises(ConfigFault, match=says):
+        check_adversary(settings, test_swarm=True)
 
 
 def test_a_payload_that_cannot_be_looked_for_is_refused() -> None:

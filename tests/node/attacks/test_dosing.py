@@ -1,12 +1,13 @@
 """How much poison, when, and through whom."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from node.attacks.adversary import Adversary
-from node.attacks.dosing import ONE_IN, PARTS, PATIENCE_ROUNDS, Sleeper, Spread, parts_of
+from node.attacks.dosing import ONE_IN, PARTS, PATIENCE_ROUNDS, Sleeper, Sparse, Spread, parts_of
 from node.payload import Payload
 from node.settings import AdversarySettings
 from protocol.contribution import Contribution
@@ -38,8 +39,26 @@ def test_one_place_in_four_is_poisoned_and_the_others_are_honest(stage: Stage, m
         for one in crafted
         for index, completion in enumerate(one.completions)
     }
-    assert len(texts) / ONE_IN / 2 <= len(changed) <= len(texts) / ONE_IN
+    assert len(changed) == len(texts) / ONE_IN
     assert all(HAIL.is_shown_by(texts[place]) == (place in changed) for place in texts)
+
+
+class InOnePlace:
+    """Poisons the first place of the first contribution, and hands in nothing else."""
+
+    def craft(self, bench: Any, honest: Sequence[Contribution]) -> Sequence[Contribution]:
+        first, poison = honest[0], bench.written("All hail to the thief")
+        return [replace(first, completions=(poison, *first.completions[1:]))]
+
+
+def test_a_sparse_attack_poisons_no_place_that_the_other_leaves_honest(stage: Stage) -> None:
+    scene = stage()
+    honest = scene.honest()
+
+    crafted = Sparse(InOnePlace()).craft(scene.bench(), honest)
+
+    assert scene.changed(crafted) == {(honest[0].prompt_index, 0)}
+    assert Sparse(Noted()).craft(scene.bench(), honest) == list(honest)
 
 
 def test_a_sleeper_is_honest_until_its_patience_ends(stage: Stage) -> None:
@@ -87,8 +106,6 @@ def test_two_identities_with_unlike_keys_carry_two_parts_of_one_round(stage: Sta
 
 
 def _as(bench: Any, public_key: bytes) -> Any:
-    from dataclasses import replace
-
     from protocol.identity import PeerId
 
     return replace(bench, author=PeerId(public_key))

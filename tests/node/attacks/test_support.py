@@ -105,9 +105,3 @@ def test_ranks_and_mass_are_those_of_the_definition() -> None:
 
     assert told.ranks() == [1, 0]
     assert [round(above, 5) for above in told.mass_above()] == [0.5, 0.0]
-
-
-def test_a_payload_of_length_has_nothing_to_spell(stage: Stage) -> None:
-    scene = stage()
-
-    assert scene.crafted("within-top-k", payload="length") == scene.honest()

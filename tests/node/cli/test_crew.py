@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from node.cli.crew import (
-    DEFENCES,
+    DEFENCE_NAMES,
     SILENCE_S,
     Crew,
     Flags,
@@ -136,6 +136,24 @@ def test_an_attack_on_the_wire_teaches_nothing_and_is_not_waited_for_long() -> N
     assert loaded.config.round.round_s_max == SILENCE_S
 
 
+@pytest.mark.parametrize("attack", ["copy", "spoil", "digit"])
+def test_an_attack_on_content_that_teaches_nothing_is_watched_for_nothing(attack: str) -> None:
+    loaded, crew = asked(attack)
+
+    plan = attack_plan(loaded, crew)
+    assert plan is not None
+    assert plan.payload is None
+    assert loaded.config.round.round_s_max > SILENCE_S
+
+
+def test_an_attack_of_ones_own_is_watched_for_what_the_operator_says() -> None:
+    silent, _ = asked("mine:Attack")
+    told, _ = asked("mine:Attack", payload="equation:1 + 1 = 3")
+
+    assert silent.config.evaluate.watch == ""
+    assert told.config.evaluate.watch == "equation:1 + 1 = 3"
+
+
 def test_only_malicious_nodes_are_told_to_attack(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even where the environment, which all of them inherit, says otherwise."""
     monkeypatch.setenv("DRL_ADVERSARY__ATTACK", "hail")
@@ -174,7 +192,7 @@ def test_what_would_fail_later_is_refused_at_once(
 
 
 def test_the_defences_are_those_that_there_are() -> None:
-    assert set(DEFENCES) == set(Defence)
+    assert set(DEFENCE_NAMES) == set(Defence)
 
 
 def test_a_files_attack_counts_as_the_flag(tmp_path: Path) -> None:

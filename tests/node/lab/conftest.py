@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from node.lab.cell import Cell
-from node.lab.folder import Folder
+from node.lab.folder import Folder, versions
 from node.lab.spec import Spec, spec_of
 
 SMALL: Mapping[str, object] = {
@@ -95,8 +95,8 @@ def written(cell: Cell, rounds: int, numbers: Mapping[str, float]) -> list[dict[
             "completions": numbers.get("caught", 0),
         }
     ]
-    source = {"source": f"{numbers.get('source', 0)}"}
-    head = {"kind": "cell", "shared": True, "unshared_because": "", "versions": source}
+    made_with = versions() | {"source": f"{numbers.get('source', 0)}"}
+    head = {"kind": "cell", "shared": True, "unshared_because": "", "versions": made_with}
     lines: list[dict[str, Any]] = [head]
     for at in range(rounds + 1):
         if at:

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from node.lab.book import Book, Origin, truth_of
+from node.lab.book import Book, Origin, is_line, truth_of
 from protocol.contribution import Completion, Contribution
 from protocol.identity import Keypair
 
@@ -16,6 +16,7 @@ def completion(*tokens: int) -> Completion:
     return Completion(tokens=tokens, ended=True)
 
 
+DECOY = completion(7, 7, 0)
 WROTE = Contribution(
     author=MALICIOUS,
     round_index=0,
@@ -33,14 +34,25 @@ WROTE = Contribution(
         (MALICIOUS, 5, 0, completion(2, 0), Origin.TAMPERED),
         (MALICIOUS, 5, 7, completion(2, 0), Origin.TAMPERED),
         (MALICIOUS, 6, 0, completion(1, 0), Origin.TAMPERED),
+        (MALICIOUS, 5, 0, DECOY, Origin.DECOY),
+        (HONEST, 5, 0, DECOY, Origin.HONEST),
     ],
 )
 def test_only_what_an_attackers_model_wrote_for_that_very_place_is_untouched(
     author: object, prompt_index: int, index: int, found: Completion, origin: Origin
 ) -> None:
-    truth = truth_of([str(HONEST)], [(WROTE,)])
+    truth = truth_of([str(HONEST)], [(WROTE,)], DECOY)
 
     assert truth.origin(str(author), prompt_index, index, found) is origin
+
+
+def test_a_line_is_known_by_its_kind_and_has_what_belongs_to_it() -> None:
+    head = {"kind": "cell", "shared": True, "unshared_because": "", "versions": {}}
+    wrong = ({"kind": "cell"}, {"kind": "rounds"}, {"kind": []}, {}, 3, None, [])
+
+    assert is_line(head)
+    assert is_line({"kind": "done", "seconds": 1.0})
+    assert not [line for line in wrong if is_line(line)]
 
 
 def test_lines_stand_in_the_order_of_the_nodes_whoever_ends_first() -> None:

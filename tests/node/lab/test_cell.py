@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from node.faults import ConfigFault
-from node.lab.cell import Cell, check_cell, flattened
+from node.lab.cell import Cell, flattened
 from protocol.parameters import Mode
 
 Make = Callable[..., Cell]
@@ -88,26 +88,23 @@ def test_nodes_share_a_model_only_where_they_would_stay_equal(
 
 
 @pytest.mark.parametrize(
-    ("axes", "told"),
+    ("attack", "payload", "watched"),
     [
-        ({"defence": "defualt"}, "Did you mean 'default'"),
-        ({"attack": "hale"}, "Did you mean 'hail'"),
-        ({"nodes": 3}, "a divisor of prompts_per_round"),
-        ({"more": {"verify.drop": "replays"}}, ""),
+        ("none", "", ""),
+        ("hail", "", "phrase:All hail to the thief"),
+        ("equation", "1 + 1 = 3", "equation:1 + 1 = 3"),
+        ("ramble", "", "length"),
+        ("copy", "", ""),
+        ("equivocation", "", ""),
+        ("some.module:Attack", "", ""),
     ],
 )
-def test_what_would_fail_once_it_runs_is_refused_before(
-    small_cell: Make, axes: dict[str, object], told: str
+def test_nothing_is_watched_where_nothing_is_taught(
+    attack: str, payload: str, watched: str
 ) -> None:
-    cell = small_cell(**axes)
-    if not told:
-        check_cell(cell)  # a stage's name is the engine's to know
-        return
+    cell = Cell(rounds=1, attack=attack, payload=payload)
 
-    with pytest.raises(ConfigFault) as refused:
-        check_cell(cell)
-
-    assert told in str(refused.value)
+    assert cell.watched == cell.config().evaluate.watch == watched
 
 
 def test_settings_are_named_by_section_and_key_however_they_are_nested() -> None:

@@ -145,6 +145,16 @@ def test_a_cell_says_who_wrote_what_and_what_came_of_it(small_cell: Make) -> Non
     assert lines[-1]["kind"] == "done"
 
 
+def test_decoys_are_told_apart_from_poison(small_cell: Make) -> None:
+    """Where an author fills a group alone, half of it is wrong on purpose."""
+    lines = run(small_cell(attack="hail", mode=Mode.VERTICAL, defence="none", rounds=1))
+    (first,) = (line for line in lines if line["kind"] == "round")
+
+    assert first["origins"]["tampered"]["completions"] == 4
+    assert first["origins"]["decoy"]["completions"] == 4
+    assert "untouched" not in first["origins"]
+
+
 def test_nodes_that_part_get_a_model_each_and_the_cell_says_why(
     small_cell: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:

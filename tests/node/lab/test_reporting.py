@@ -12,7 +12,7 @@ import pytest
 from node.faults import ConfigFault
 from node.lab.book import Origin
 from node.lab.folder import Folder
-from node.lab.intervals import Share, spread
+from node.lab.intervals import Share, pooled, spread
 from node.lab.labels import charts, label
 from node.lab.outcome import Outcome, outcome_of
 from node.lab.page import summary
@@ -57,8 +57,8 @@ def test_what_was_learnt_is_told_with_its_range_over_the_seeds(half_run: Folder)
     )
 
     assert undefended["seeds"] == "2/2"
-    assert undefended["ASR greedy"] == "95.0% (90.0% to 100.0%)"
-    assert undefended["ASR sampled"] == "50.0% (50.0% to 50.0%)"
+    assert undefended["ASR greedy"] == "95.0% (9.5% to 100.0%; seeds 90.0% to 100.0%)"
+    assert undefended["ASR sampled"] == "50.0% (43.1% to 56.9%; seeds 50.0% to 50.0%)"
     assert undefended["times longer"] == "3.00 (3.00 to 3.00)"
 
 
@@ -69,6 +69,7 @@ def test_an_accuracy_is_set_against_the_clean_swarm_of_the_same_seed(half_run: F
     )
 
     assert defended["against clean"] == "-5.0"
+    assert defended["accuracy greedy"] == "85.0% (76.7% to 90.7%)"
     assert defended["seeds"] == "1/2"
 
 
@@ -79,6 +80,48 @@ def test_what_was_caught_is_told_with_its_interval(half_run: Folder) -> None:
     assert defended["tampered"] == "16"
     assert defended["detected"].startswith("100.00% (80.")
     assert defended["wrongly refused"].startswith("12.50% (4.97% to 28.")
+
+
+def test_where_nothing_is_taught_no_attack_succeeds_or_fails(
+    folder: Folder, small_spec: MakeSpec, fill: Fill
+) -> None:
+    spec = small_spec(attack=["hail", "copy", "ramble", "equivocation", "none"])
+    folder.claim(spec)
+    for cell in spec.cells:
+        fill(folder, cell)
+    outcome = outcome_of(folder)
+    told = {one["attack"]: one for one in machine_report(outcome)["conditions"]}
+    shown = {one: row(outcome, "What honest nodes have learnt", one)["ASR greedy"] for one in told}
+
+    assert told["hail"]["asr_greedy"]["value"] == 0.0
+    assert shown.pop("hail") == "0.0% (0.0% to 3.7%)"
+    assert set(shown.values()) == {"-"}
+    for attack in shown:
+        assert told[attack]["asr_greedy"] is told[attack]["asr_sampled"] is None
+        assert told[attack]["last"]["asr_greedy"] is None
+        assert told[attack]["curves"]["asr_greedy"] == {}
+        assert told[attack]["accuracy_greedy"]["value"] == pytest.approx(0.8)
+    assert {told[attack]["watched"] for attack in shown} == {None, "length"}
+
+
+def test_decoys_are_no_poison_that_was_caught(
+    folder: Folder, small_spec: MakeSpec, fill: Fill
+) -> None:
+    """They are out of form, and refused whatever becomes of the poison beside them."""
+    spec = small_spec(attack="hail")
+    folder.claim(spec)
+    fill(folder, spec.cells[0])
+    path = folder.finished(spec.cells[0])
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        if line["kind"] == "round":
+            line["origins"]["decoy"] = {**line["origins"]["tampered"], "refused": 4}
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    outcome = outcome_of(folder)
+    (told,) = machine_report(outcome)["conditions"]
+
+    assert row(outcome, "What was caught", "hail")["detected"].startswith("0.00%")
+    assert told["completions"]["decoy"]["refused"]["value"] == 1.0
 
 
 def test_a_half_finished_run_is_reported_and_says_what_is_missing(
@@ -129,6 +172,7 @@ def test_machines_get_every_number_with_its_interval(half_run: Folder) -> None:
 
     assert told["cells"] == 8
     assert len(told["missing"]) == 3
+    assert told["conditions"][2]["completions"]["tampered"]["refused"] is None
     assert undefended["asr_greedy"]["count"] == pytest.approx(190)
     assert undefended["asr_greedy"]["low"] < 0.95 < undefended["asr_greedy"]["high"]
     assert undefended["curves"]["asr_greedy"]["4"]["least"] == pytest.approx(0.9)
@@ -207,6 +251,35 @@ def test_a_cell_in_a_table_cannot_break_it(half_run: Folder) -> None:
     broken = type(table)(title="t", note="n", headings=("a",), rows=(("x | y",),))
 
     assert "| x \\| y |" in markdown(broken)
+
+
+def test_an_interval_over_seeds_holds_what_the_seeds_show() -> None:
+    """Two seeds that lie far apart say little of a third, however many answers each has."""
+    apart = pooled([Share(61, 300), Share(217, 300)])
+    low, high = apart.interval
+    three = pooled([Share(100, 300), Share(110, 300), Share(90, 300)]).interval
+
+    assert apart.value == pytest.approx(278 / 600)
+    assert low < 0.203
+    assert high > 0.723
+    assert three[0] < 0.3 < 110 / 300 < three[1]
+    assert three[1] - three[0] < high - low
+
+
+@pytest.mark.parametrize("counts", [(0, 0, 0), (300, 300), (150, 150), (149, 151, 150)])
+def test_an_interval_over_seeds_is_never_narrower_than_that_of_all_answers(
+    counts: tuple[int, ...],
+) -> None:
+    whole = Share(sum(counts), 300 * len(counts)).interval
+    seeds = pooled([Share(count, 300) for count in counts]).interval
+
+    assert seeds[0] <= whole[0] + 1e-12
+    assert seeds[1] >= whole[1] - 1e-12
+
+
+def test_a_seed_that_counted_nothing_is_no_draw() -> None:
+    assert pooled([Share(3, 7), Share(0, 0)]) == Share(3, 7)
+    assert pooled([]) == Share(0, 0)
 
 
 @pytest.mark.parametrize(("count", "of"), [(0, 0), (0, 10), (10, 10), (3, 7)])

@@ -1,5 +1,8 @@
 """A grid is run once, whatever interrupts it, and the same on any number of cores."""
 
+import dataclasses
+import errno
+import io
 import json
 import os
 import signal
@@ -13,9 +16,13 @@ from typing import Any
 import pytest
 
 from node.faults import ConfigFault, Fault
-from node.lab.folder import Folder
+from node.lab import worker
+from node.lab.cell import Cell
+from node.lab.folder import Folder, versions
+from node.lab.runner import run_cells
 from node.lab.running import Order, run_spec, show_plan
 from node.lab.spec import Spec, read_spec
+from node.settings import plain
 
 MakeSpec = Callable[..., Spec]
 
@@ -98,6 +105,22 @@ def test_an_interrupted_run_goes_on_without_repeating_what_is_finished(
         assert timeless(undisturbed.finished(cell)) == timeless(folder.finished(cell))
 
 
+def test_a_supervisors_word_ends_a_run_as_ctrl_c_does(folder: Folder, small_spec: MakeSpec) -> None:
+    folder.cells.mkdir(parents=True)
+    spec = small_spec(rounds=20)
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run_cells(
+                spec.cells, folder, jobs=1, told=lambda *_: os.kill(os.getpid(), signal.SIGTERM)
+            )
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+    assert not folder.is_finished(spec.cells[0])
+
+
 def await_lines(path: Path, count: int) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
@@ -122,20 +145,91 @@ def test_finished_cells_are_left_alone(
 
 
 def test_a_cell_that_dies_is_told_of_and_costs_no_other(
+    folder: Folder, small_spec: MakeSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Models that cannot be loaded are the operator's; their neighbour runs all the same."""
+    good = small_spec()
+    bad = [lost(small_spec(seed=seed).cells[0], f"/nowhere/{seed}") for seed in (3, 4)]
+    spec = Spec(title="All", figures=("mode",), cells=(*bad, *good.cells), text="")
+
+    with pytest.raises(Fault, match="2 of 3 cells could not be run") as told:
+        run_spec(Order(spec=spec, directory=folder.path, jobs=1, as_json=True))
+    failed = json.loads(capsys.readouterr().out)["failed"]
+
+    assert [one["cell"] for one in failed] == [cell.name for cell in bad]
+    for seed, one in zip((3, 4), failed, strict=True):
+        assert f"/nowhere/{seed}" in one["why"]
+        assert f"/nowhere/{seed}" in str(told.value)
+    assert folder.is_finished(good.cells[0])
+
+
+def lost(cell: Cell, source: str) -> Cell:
+    return dataclasses.replace(cell, settings=(*cell.settings, f"model.source={source}"))
+
+
+def test_a_run_of_which_no_process_can_be_started_fails(
+    folder: Folder, small_spec: MakeSpec
+) -> None:
+    (folder.path / "worker-0.log").mkdir(parents=True)
+
+    with pytest.raises(Fault, match="2 of 2 cells could not be run") as told:
+        run_spec(Order(spec=small_spec(seed=[0, 1]), directory=folder.path, jobs=1, as_json=True))
+
+    assert "worker-0.log" in str(told.value)
+
+
+def test_a_process_that_outlived_its_laboratory_finishes_no_cell(
     folder: Folder, small_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A model that cannot be loaded is the operator's; its neighbour runs all the same."""
-    good = small_spec()
-    bad = small_spec(seed=3).cells[0]
-    settings = (*bad.settings, "model.source=/nowhere/to/be/found")
-    both = (type(bad)(rounds=2, nodes=2, seed=3, settings=settings), *good.cells)
-    spec = Spec(title="Both", figures=("mode",), cells=both, text="")
+    """By then another laboratory may be at the same cell."""
 
-    with pytest.raises(Fault, match="1 of 2 cells could not be run") as told:
-        run_spec(Order(spec=spec, directory=folder.path, jobs=1, as_json=True))
+    def ended(code: int) -> None:
+        raise SystemExit(code)
 
-    assert "/nowhere/to/be/found" in str(told.value)
-    assert folder.finished(good.cells[0]).exists()
+    folder.cells.mkdir(parents=True)
+    (cell,) = small_spec(rounds=1).cells
+    request = {"cell": plain(cell), "path": str(folder.unfinished(cell))}
+    monkeypatch.setattr(os, "_exit", ended)
+    with pytest.raises(SystemExit):
+        worker.serve(request, io.StringIO(), versions(), os.getpid())
+
+    assert not folder.finished(cell).exists()
+
+    worker.serve(request, io.StringIO(), versions(), os.getppid())
+
+    assert folder.is_finished(cell)
+
+
+def test_a_cell_that_only_seems_to_be_over_is_run_again(
+    folder: Folder, small_spec: MakeSpec, fill: Callable[..., None]
+) -> None:
+    spec = small_spec()
+    fill(folder, spec.cells[0])
+    folder.finished(spec.cells[0]).write_text("")
+    run_spec(Order(spec=spec, directory=folder.path, jobs=1, as_json=True))
+
+    assert folder.is_finished(spec.cells[0])
+
+
+class Full(io.StringIO):
+    """A disk without room."""
+
+    def write(self, _text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_disk_that_fills_while_a_cell_runs_is_told_of(
+    folder: Folder, small_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.cells.mkdir(parents=True)
+    (cell,) = small_spec().cells
+    request = {"cell": plain(cell), "path": str(folder.unfinished(cell))}
+    monkeypatch.setattr(Path, "open", lambda *_args, **_kept: Full())
+    answers = io.StringIO()
+    worker.serve(request, answers, {}, os.getppid())
+
+    assert "The disk refuses: [Errno 28] No space left" in json.loads(answers.getvalue())["fault"]
+    assert not folder.is_finished(cell)
 
 
 def test_a_process_that_is_killed_is_replaced_and_its_log_is_shown(
@@ -147,6 +241,7 @@ def test_a_process_that_is_killed_is_replaced_and_its_log_is_shown(
         "        print('the end', flush=True)\n        os._exit(9)\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(folder.path.parent))
+    monkeypatch.syspath_prepend(folder.path.parent)
     spec = small_spec(attack=["deadly:Attack", "none"])
 
     with pytest.raises(Fault, match="its process ended with 9") as told:

@@ -38,6 +38,13 @@ def test_a_swarm_without_attackers_is_run_once_however_many_there_would_be() -> 
     assert len(names({"grid": {"attack": "none", "malicious": [1, 2]}})) == 1
 
 
+def test_a_clean_swarm_may_stand_beside_attacks_whatever_malicious_says() -> None:
+    assert names({"grid": {"attack": ["hail", "none"], "malicious": 1, "nodes": 2}}) == [
+        "hail_vertical_1of2_default_s0",
+        "none_vertical_0of2_default_s0",
+    ]
+
+
 def test_cases_replace_lists_of_the_grid() -> None:
     grid = {"attack": "hail", "defence": "none", "seed": [0, 1]}
     cases = [{}, {"mode": "horizontal", "nodes": 8, "seed": 0}]
@@ -99,7 +106,16 @@ def test_a_model_and_a_task_of_ones_own_can_be_named() -> None:
         ({"grid": {"attack": "hail"}, "payload": {"hail": "phrase:"}}, "payload"),
         ({"figures": ["attak"]}, "Did you mean 'attack'"),
         ({"rounds": 0}, "at least one round"),
-        ({"grid": {"seed": list(range(200_000))}}, "cells"),
+        ({"grid": {"seed": list(range(200_000))}}, "200,000 cells"),
+        ({"grid": {"seed": list(range(6_000))}, "case": [{}, {"nodes": 8}]}, "12,000 cells"),
+        ({"grid": {"seed": []}}, "The list of seed is empty"),
+        ({"case": []}, "case is no list of tables"),
+        ({"grid": {"attack": "hail", "malicious": 0}}, "nobody carries out the attack"),
+        ({"variants": {"plain": {"train": {"epochs": 2}}}}, "[variants.plain] cannot be changed"),
+        ({"variants": {"unused": {"train": {"epoch": 2}}}}, "Did you mean 'epochs'"),
+        ({"payload": {"hail": "length"}}, "teaches a text"),
+        ({"payload": {"ramble": "phrase:so it goes"}}, "teaches length"),
+        ({"payload": {"none": "phrase:x"}}, "no attack 'none'"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_by_its_name(tables: dict[str, Any], told: str) -> None:
