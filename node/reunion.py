@@ -183,7 +183,9 @@ class Reunion:
             if number:
                 await self.compute.rewind(start)
             way = tuple(one for one in told if one.closing.round_index >= start)
-            trained = await self._train(start, way)
+            trained = await self._train(opened, way)
+            if trained is None:
+                return "what this node trained on before is no longer in its ledger"
             if trained[-1].policy_digest == parting.weights.hex():
                 await self._stay(parting, start, opened.policy_digest, way, trained)
                 return None
@@ -231,14 +233,22 @@ class Reunion:
         own = [one for one in self.ledger.closed_rounds(since=start) if one < anew[0]]
         return [*own, *anew]
 
-    async def _train(self, start: int, way: Way) -> list[Trained]:
-        """Train on one's own sets as far as the ways are one, then on the others'."""
+    async def _train(self, opened: Opened, way: Way) -> list[Trained] | None:
+        """Train on one's own sets as far as the ways are one, then on the others'.
+
+        None where one's own do not lead to where this node was then: some are forgotten.
+        """
         others = {one.closing.round_index: one.read for one in way}
+        fork, weights = way[0].closing.round_index, opened.policy_digest
         trained = []
-        for round_index in self._rounds(start, way):
+        for round_index in self._rounds(opened.next_round, way):
+            mine = self._weights.get(round_index)
+            if round_index == fork and mine is not None and weights != mine.hex():
+                return None
             read = others.get(round_index)
             read = self.gate.recorded(round_index) if read is None else read
             trained.append(await self.compute.train(self.me, round_index, read))
+            weights = trained[-1].policy_digest
         return trained
 
 

@@ -44,7 +44,7 @@ ROUNDS_AHEAD_MAX = 2**24
 A year of two-second rounds; the hash chain walks it in some ten seconds, so a lie costs no more.
 """
 
-OUTCASTS_MAX = 65_536
+OUTCASTS_MAX = 4_096
 """Changing breaks: nothing on the wire; memory. Authors that are known to have equivocated.
 
 They stay out for as long as the swarm's parameters last, unless so many others are convicted after

@@ -69,6 +69,7 @@ def test_a_directory_that_cannot_be_one_is_named_with_its_option(tmp_path: Path)
     assert "Choose another with --dir" in ended.stderr
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_an_interrupted_swarm_leaves_no_keys_behind(tmp_path: Path, number: int) -> None:
     with raised(tmp_path) as process:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -46,17 +46,6 @@ def spec_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
-
-
-@pytest.fixture
-def interruptible() -> Iterator[None]:
-    """Let children be interrupted even where whoever started the tests is not to be.
-
-    A shell that runs them in the background has them ignore the signal, and that is inherited.
-    """
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def command(path: Path, directory: Path, *more: str) -> list[str]:
