@@ -99,13 +99,13 @@ LONG = Form(
     round_s_max=12.0,
 )
 SHORT = Form(
-    seconds=8.0,
+    seconds=15.0,
     sample_s=1.0,
     stranger_s=2.0,
     honest=2,
     rounds_kept=3,
     pause_s=0.01,
-    round_s_max=1.5,
+    round_s_max=4.0,  # on a busy machine an adversary's model takes as long to be loaded
 )
 
 
