@@ -26,7 +26,7 @@ from protocol.schedule import Schedule
 from protocol.wholes import Whole, wholes
 
 UNWRITTEN_BYTES_MAX = 16 * 1024 * 1024
-"""Messages that wait in memory while the disk refuses; beyond that they are forwarded only."""
+"""Of messages that wait in memory while the disk refuses; others are forwarded only."""
 
 UNWRITTEN_PROOFS_MAX = 4096
 """Convictions that wait likewise; beyond that the oldest are forgotten by a restart."""
