@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from typer.testing import CliRunner
 
 from node.attacks.catalogue import CATALOGUE, entry_named, watched
+from node.cli.crew import attack_flags
 from node.cli.program import app
 from node.config import load_config
 from node.settings import AdversarySettings
@@ -114,6 +116,15 @@ def test_all_services_are_of_one_swarm() -> None:
     assert set_in_all[0] == set_in_all[1] == set_in_all[2]
     swarm = load_config(environment=set_in_all[0]).config.swarm
     assert swarm.test_swarm
+
+
+def test_it_learns_as_a_swarm_of_processes_that_is_attacked_does() -> None:
+    """At the defaults' gentler rate an undefended swarm is poisoned later, and looks safe."""
+    config = load_config(environment=environment(services()["malicious"])).config
+    attacked = replace(config, adversary=AdversarySettings(attack="hail"))
+
+    for (section, key), value in attack_flags(attacked).items():
+        assert getattr(getattr(config, section), key) == value, (section, key)
 
 
 @pytest.mark.parametrize("name", NAMES)
