@@ -28,7 +28,7 @@ def show_findings(found: Iterable[Finding], *, as_json: bool) -> None:
     )
     for one in listed:
         table.add_row(*cells(one))
-    screen().print(table)
+    screen(table).print(table)
 
 
 def cells(one: Finding) -> Iterator[str | Text]:

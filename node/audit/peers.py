@@ -115,7 +115,7 @@ def show_peers(peers: Sequence[Known], *, as_json: bool) -> None:
             str(one.outcomes["undecided"]),
             ", ".join(reason for reason, _ in one.reasons.most_common(2)),
         )
-    screen().print(table)
+    screen(table).print(table)
 
 
 def show_peer(one: Known, *, as_json: bool) -> None:

@@ -43,8 +43,7 @@ def show_rollouts(found: Iterable[Finding], *, as_json: bool) -> None:
             print(json.dumps(fields_of(one)))
         return
     listed = list(found)
-    console = screen()
-    room = console.width - OTHER_COLUMNS
+    room = screen().width - OTHER_COLUMNS
     headings = ("round", "author", "prompt", "place", "reward", "outcome", "reason", "counts")
     table = plain_table(
         *headings, "contribution", "text", wide="text", title=f"{len(listed)} rollouts"
@@ -62,4 +61,4 @@ def show_rollouts(found: Iterable[Finding], *, as_json: bool) -> None:
             one.contribution[:12],
             Text(shortened(one.text, room)),
         )
-    console.print(table)
+    screen(table).print(table)

@@ -25,9 +25,8 @@ def show(found: Examination, *, explain: bool) -> None:
         console.print()
         console.print(summary(one), highlight=False)
         console.print(marked(one.text, one.at_fault, coloured=console.is_terminal), soft_wrap=True)
-        console.print(verdict_table(one))
-        if explain:
-            console.print(token_table(one))
+        for table in [verdict_table(one), *([token_table(one)] if explain else [])]:
+            screen(table).print(table)
     console.print()
     console.print(f"{found.refused} of {len(found.completions)} completions are refused")
 

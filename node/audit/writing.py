@@ -20,18 +20,34 @@ WIDTH_MIN = 120
 """Columns of a table where the terminal is narrower, or there is none: what is cut off of an ID
 or a reason cannot be asked for."""
 
+ROOM_MIN = 24
+"""Columns of what may go over several lines: with fewer, a word would."""
 
-def screen() -> Console:
-    """Return where tables are printed."""
+
+def screen(*tables: Table) -> Console:
+    """Return where something is printed, wide enough for tables if they are named."""
+    width = max([WIDTH_MIN, *(width_needed(one) for one in tables)])
     console = Console()
-    return console if console.width >= WIDTH_MIN else Console(width=WIDTH_MIN)
+    return console if console.width >= width else Console(width=width)
+
+
+def width_needed(table: Table) -> int:
+    """Return a table's columns of characters where nothing of it is cut off or squeezed."""
+    folded = [column for column in table.columns if not column.no_wrap]
+    for column in folded:
+        column.max_width = ROOM_MIN
+    width = Console(width=10 * WIDTH_MIN).measure(table).maximum
+    for column in folded:
+        column.max_width = None
+    return width
 
 
 def plain_table(*headings: str, wide: str = "", title: str | None = None) -> Table:
     """Return an empty table without frames; only one of its columns may go over several lines."""
     table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, title_justify="left")
     for heading in headings:
-        table.add_column(heading, no_wrap=heading != wide, overflow="fold")
+        room = ROOM_MIN if heading == wide else None
+        table.add_column(heading, no_wrap=room is None, overflow="fold", min_width=room)
     return table
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from node.audit.writing import finite, marked, number, shortened, visible
+from node.audit.writing import finite, marked, number, plain_table, screen, shortened, visible
 
 
 @pytest.mark.parametrize(
@@ -67,3 +67,21 @@ def test_marks_stay_in_place_where_what_hides_is_spelt_out() -> None:
 def test_numbers_are_short_for_people_and_finite_for_json() -> None:
     assert [number(None), number(0.00049999), number(12.0)] == ["", "0.0005", "12"]
     assert [finite(None), finite(float("inf")), finite(2.5)] == [None, None, 2.5]
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "200"])
+def test_a_table_is_as_wide_as_its_longest_row_needs(
+    columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    long = ["accumulation", "author_adds_up", "ac1c446c7078", "1234567", "refuse"] * 2
+    table = plain_table(*(f"column {place}" for place in range(len(long))), "detail", wide="detail")
+    table.add_row(*long, "333 completions of this author add up")
+    console = screen(table)
+    with console.capture() as capture:
+        console.print(table)
+    shown = capture.get()
+
+    assert all(value in shown for value in long)
+    assert "333 completions of this" in shown
+    assert len(shown.splitlines()) <= 6
