@@ -83,7 +83,8 @@ class RoundSettings:
     """How a round ends."""
 
     round_s_max: float = 120.0
-    """Longest wait, in seconds, for the contributions of a round."""
+    """Longest wait, in seconds, for the contributions of a round; a quarter more for those of an
+    author that completed the one before."""
     authors_min: int = 1
     """Wait (until the deadline) for this many authors, this node included, in a round."""
     join_s: float = 15.0

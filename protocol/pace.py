@@ -21,6 +21,9 @@ PARDONS = 1
 """Changing breaks: nothing on the wire. Deadlines an author may cost and be waited for again
 upon any sign of life; after that it must complete a round first."""
 
+GRACE_DIVISOR = 4
+"""Changing breaks: nothing on the wire. The part of a deadline that is added for those who
+completed the round before: they may have come from there a whole deadline after this node."""
 
 LAPSES_PARDONED = 4
 """Changing breaks: nothing on the wire. Deadlines that new authors may cost before any is tried."""
@@ -74,6 +77,7 @@ class _Member:
         given_up: Whether it is no longer waited for.
         strikes: Deadlines it cost since it last completed a round in time.
         completed: Rounds that it completed in time.
+        completed_last: The latest of them.
         counts: Whole contributions per round, from the current one on.
     """
 
@@ -82,6 +86,7 @@ class _Member:
     given_up: bool = False
     strikes: int = 0
     completed: int = 0
+    completed_last: int = -1
     counts: dict[int, int] = field(default_factory=dict)
 
 
@@ -91,7 +96,8 @@ class Pace:
     Args:
         me: This node; it is always waited for, unless overtaken.
         contributions_per_author: Prompts that each author answers in a round.
-        round_s_max: The longest that a round may last, in seconds.
+        round_s_max: The longest that a round may last, in seconds; a quarter more while it lacks
+            who completed the one before.
         authors_min: Authors, this node included, without whose contributions a round does not
             end before its deadline, so that a swarm started together stays together. A
             deadline or a jump lowers it to what was there.
@@ -198,6 +204,7 @@ class Pace:
             member.given_up = False
             member.strikes = 0
             member.completed += 1
+            member.completed_last = max(member.completed_last, round_index)
 
     def state(self, now: float) -> Waiting | Over | Jump:
         """Tell whether the round goes on; the first other answer stands until `begin`."""
@@ -224,7 +231,18 @@ class Pace:
 
     def time_left_s(self, now: float) -> float:
         """Return the seconds until the round's deadline; 0 from then on."""
-        return max(0.0, self._began_s + self._round_s_max - now)
+        return max(0.0, self._began_s + self._patience_s() - now)
+
+    def _patience_s(self) -> float:
+        """How long the round may last: longer while somebody may be held up in the last one.
+
+        Who waits there for one of whom nobody else knows comes here a whole deadline late. That
+        is no later than this node's own deadline, and must not be too late.
+        """
+        last = self.round_index - 1
+        missing = (self._members[one] for one in self.waiting_for() if one != self._me)
+        is_held_up = any(member.completed_last == last for member in missing)
+        return self._round_s_max * (1 + 1 / GRACE_DIVISOR if is_held_up else 1)
 
     def waiting_for(self) -> tuple[PeerId, ...]:
         """Return the authors whose contributions the round lacks, this node's too; sorted."""

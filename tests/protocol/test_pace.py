@@ -16,6 +16,8 @@ from protocol.pace import (
 )
 
 LIMIT_S = 60.0
+LONGEST_S = 75.0
+"""Where somebody is missing that completed the round before."""
 WAITING = Waiting()
 COMPLETE, OVERTAKEN = Over(Ending.COMPLETE), Over(Ending.OVERTAKEN)
 DEADLINE = Over(Ending.DEADLINE)
@@ -142,6 +144,41 @@ def test_a_round_is_over_at_its_deadline() -> None:
     assert one.time_left_s(61.0) == 0.0
 
 
+def test_one_that_completed_the_round_before_may_come_a_deadline_later() -> None:
+    """It may have waited there until its own deadline, for somebody unknown here."""
+    one = pace(A, B)
+    contributed(one, [ME, A, B], 10)
+    one.begin(11, now=3.0)
+    contributed(one, [ME, B], 11)
+
+    assert one.time_left_s(3.0) == LONGEST_S
+    assert one.state(3.0 + LIMIT_S) == WAITING
+    one.contributed(A, 11)
+    assert one.state(3.0 + LIMIT_S) == COMPLETE
+
+
+@pytest.mark.parametrize("missing", ["itself", "who missed that one, too", "who completed both"])
+def test_nobody_else_is_given_more_than_the_deadline(missing: str) -> None:
+    one = pace(A, B)
+    contributed(one, [ME, A], 10)
+    one.begin(11, now=3.0)
+    present = {"itself": [A], "who missed that one, too": [ME, A], "who completed both": [ME]}
+    contributed(one, [*present[missing], *([A] if missing == "who completed both" else [])], 11)
+
+    assert one.state(2.9 + LIMIT_S) == WAITING
+    assert one.state(3.0 + LIMIT_S) == DEADLINE
+
+
+def test_grace_ends_as_well() -> None:
+    one = pace(A)
+    contributed(one, [ME, A], 10)
+    one.begin(11, now=3.0)
+    one.contributed(ME, 11)
+
+    assert one.state(2.9 + LONGEST_S) == WAITING
+    assert one.state(3.0 + LONGEST_S) == DEADLINE
+
+
 def test_a_silent_peer_costs_one_deadline() -> None:
     one = pace()
     one.heard(A, 9)
@@ -202,7 +239,7 @@ def test_a_round_completed_in_time_wipes_the_slate() -> None:
     for first in range(10, 30, 3):
         one.begin(first, now=0.0)
         assert A in one.waiting_for()
-        assert one.state(60.0) == DEADLINE
+        assert one.state(LONGEST_S) == DEADLINE
         one.begin(first + 1, now=0.0)
         one.heard(A, first + 1)
         assert A in one.waiting_for()
@@ -288,7 +325,7 @@ def deadlines_lost_to(completed: int) -> int:
         one.heard(peer(index), index)
         contributed(one, [peer(index - back) for back in range(1, completed + 1)], index)
         if one.state(1.0) == WAITING:
-            lost += one.state(LIMIT_S) == DEADLINE
+            lost += one.state(LONGEST_S) == DEADLINE
     return lost
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from protocol.constants import WINDOW_ROUNDS
 from protocol.identity import PeerId
-from protocol.pace import Ending, Jump, Over, Pace
+from protocol.pace import GRACE_DIVISOR, Ending, Jump, Over, Pace
 
 PROMPTS = 3
 LIMIT_S = 40.0
@@ -70,7 +70,8 @@ class Swarm:
         node.training = False
         node.stint += 1
         stint = node.stint
-        self.at(LIMIT_S, lambda: self.settle(node))
+        for limit_s in (LIMIT_S, LIMIT_S * (1 + 1 / GRACE_DIVISOR)):
+            self.at(limit_s, lambda: self.settle(node))
         for place in range(PROMPTS):
             self.at((place + 1) * node.speed_s, lambda: self.sampled(node, stint))
         self.settle(node)
@@ -243,6 +244,26 @@ def test_one_liar_about_the_round_moves_and_delays_nobody(seed: int, claim: int)
         assert len(node.endings) > 25, f"seed {seed}"
         assert {(ending, present) for _, ending, present in node.endings} == {("complete", 4)}
         assert not skipped(node)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whoever_waits_for_one_that_only_it_has_heard_does_not_lose_the_others(seed: int) -> None:
+    """It comes out of that round a whole deadline later, and is waited for that long."""
+    swarm = Swarm(seed)
+    for _ in range(4):
+        swarm.join(authors_min=4)
+    for number in range(3):
+        swarm.run(20.0 + 150.0 * number + seed)
+        deceived = swarm.nodes[number]
+        name = PeerId(bytes([255 - number]) * 32)
+        swarm.receive(deceived, name, deceived.pace.round_index)
+
+    swarm.run(800.0)
+
+    for node in swarm.nodes:
+        assert {present for _, _, present in node.endings} == {4}, f"seed {seed}"
+        assert not skipped(node)
+    assert [len(node.ended("deadline")) for node in swarm.nodes] == [1, 1, 1, 0]
 
 
 @pytest.mark.parametrize("seed", range(6))
