@@ -205,8 +205,8 @@ MACHINES = (ConductMachine, DoorMachine, AdmissionMachine)
 
 
 def sequences(count: int, seed: int) -> int:
-    """Run so many sequences, shared among the machines; return how many that were."""
-    each = max(1, count // len(MACHINES))
+    """Run at least so many sequences, shared among the machines; return how many that were."""
+    each = -(-count // len(MACHINES))
     for machine in MACHINES:
         machine._hypothesis_internal_use_seed = seed  # noqa: SLF001 - what `seed()` sets on functions
         run_state_machine_as_test(  # type: ignore[no-untyped-call]
