@@ -29,6 +29,7 @@ from node.settings import (
     read_settings,
 )
 from node.standing import TrustSettings
+from node.work import EngineSettings
 
 ENVIRONMENT_PREFIX = "DRL_"
 """`DRL_SECTION__KEY` sets `key` of `[section]`."""
@@ -68,6 +69,22 @@ class NodeConfig:
     def data_dir(self) -> Path:
         """The data directory, with `~` resolved."""
         return Path(self.node.data_dir).expanduser().absolute()
+
+    @property
+    def engine_settings(self) -> EngineSettings:
+        """The part of it that the model's process needs."""
+        return EngineSettings(
+            data_dir=str(self.data_dir),
+            swarm=self.swarm,
+            task=self.task,
+            model=self.model,
+            train=self.train,
+            verify=self.verify,
+            trust=self.trust,
+            checkpoint=self.checkpoint,
+            adversary=self.adversary,
+            watch=self.evaluate.watch,
+        )
 
 
 @dataclass(frozen=True, slots=True)

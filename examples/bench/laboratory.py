@@ -17,7 +17,6 @@ import tempfile
 import time
 
 from node.attacks.adversary import Adversary
-from node.daemon import engine_settings
 from node.engine import Engine
 from node.keyfile import seeded_keypair
 from node.lab.cell import NOBODY, Cell
@@ -90,7 +89,7 @@ def bare_calls(cell: Cell) -> list[float]:
     keys = [seeded_keypair(cell.seed, index).peer_id for index in range(cell.nodes)]
     adversary = Adversary(cell.adversary()) if cell.malicious else None
     with tempfile.TemporaryDirectory() as place:
-        engine = Engine(dataclasses.replace(engine_settings(cell.config()), data_dir=place))
+        engine = Engine(dataclasses.replace(cell.config().engine_settings, data_dir=place))
         engine.open()
         schedule = Schedule(engine.parameters, HashChain(engine.parameters.digest()))
         spent = []

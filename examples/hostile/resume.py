@@ -20,7 +20,6 @@ from witness import copied
 from node.authorship import LEDGER
 from node.compute import open_process_compute
 from node.config import load_config, read_assignments
-from node.daemon import engine_settings
 from node.datadir import make_private_directory
 from node.ledger import Ledger
 from node.mesh import Decision, Mesh, MeshSettings
@@ -187,7 +186,7 @@ async def parameters_of(place: Path) -> Parameters:
     flags = read_assignments((*SETTINGS, *OURS, f"node.data_dir={place / 'listener'}"))
     config = load_config(flags=flags).config
     make_private_directory(config.data_dir)
-    async with open_process_compute(engine_settings(config)) as compute:
+    async with open_process_compute(config.engine_settings) as compute:
         return (await compute.open()).parameters
 
 

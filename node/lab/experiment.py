@@ -20,7 +20,6 @@ from trio.testing import MockClock
 from node.attacks.adversary import Adversary
 from node.attacks.outgoing import wire_adversary
 from node.config import NodeConfig
-from node.daemon import engine_settings
 from node.faults import IdentityFault
 from node.keyfile import puzzle_of, seeded_keypair
 from node.lab.book import Book, evaluation_line, round_line, truth_of
@@ -181,7 +180,7 @@ class Laboratory:
         for index in range(self._cell.nodes):
             config = self._config(index)
             if model is None or not self._shared:
-                settings = engine_settings(config)
+                settings = config.engine_settings
                 model = Model(
                     dataclasses.replace(settings, data_dir=str(self._place / str(index))), keeper
                 )

@@ -3,7 +3,7 @@
 import pytest
 
 from node.config import load_config
-from node.daemon import check_own_names, engine_settings
+from node.daemon import check_own_names
 from node.faults import ConfigFault
 
 
@@ -22,7 +22,7 @@ def test_our_files_alone_are_fine(distributions: dict[str, list[str]]) -> None:
 def test_the_models_process_is_told_all_that_shapes_the_swarm() -> None:
     loaded = load_config(flags={("swarm", "top_k"): 9, ("train", "epochs"): 2})
 
-    settings = engine_settings(loaded.config)
+    settings = loaded.config.engine_settings
 
     assert (settings.swarm.top_k, settings.train.epochs) == (9, 2)
     assert settings.data_dir == str(loaded.config.data_dir)

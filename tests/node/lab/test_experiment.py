@@ -12,7 +12,6 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from node.daemon import engine_settings
 from node.inline import InlineCompute
 from node.keyfile import seeded_keypair
 from node.lab import experiment
@@ -111,7 +110,7 @@ async def test_a_live_nodes_weights_are_the_laboratorys(
             for index in range(cell.nodes):
                 config = cell.config(index=index)
                 key = seeded_keypair(cell.seed, index)
-                own = replace(engine_settings(config), data_dir=str(tmp_path / str(index)))
+                own = replace(config.engine_settings, data_dir=str(tmp_path / str(index)))
                 compute = InlineCompute(own)
                 opened = await compute.open()
                 ledger = ledgers.enter_context(closing(Ledger(tmp_path / f"{index}.db")))

@@ -10,7 +10,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from node.config import NodeConfig, load_config
-from node.daemon import Life, holds_what_it_trained, leave, one_round, open_life, revive
+from node.daemon import open_life
+from node.life import Life, holds_what_it_trained, leave, one_round, revive
 from protocol.identity import Keypair
 
 KEY = Keypair.from_seed(b"\7" * 32)
