@@ -214,6 +214,7 @@ class Gate:
     def open(self, round_index: int) -> None:
         """Take contributions for this round from now on."""
         self._open_round = round_index
+        self._pace.open(round_index)
         self._admission.advance(round_index)
         self._precedence.begin(round_index, self._admission.heard_before)
         self._mailbox.forget_before(round_index)

@@ -129,7 +129,14 @@ class Pace:
         self._has_begun = False
         self._began_s = 0.0
         self._verdict: Over | Jump | None = None
-        self.round_index = round_index
+        self.round_index = self._open_round = round_index
+
+    def open(self, round_index: int) -> None:
+        """Count contributions for this round and the two after it, before it begins.
+
+        The one before is over by then, and its training may take long.
+        """
+        self._open_round = max(self._open_round, round_index)
 
     def begin(self, round_index: int, now: float) -> None:
         """Start a round: the next one, the target of a jump, or the first of this process.
@@ -144,6 +151,7 @@ class Pace:
             self._skip_to(round_index)
         self._has_begun = True
         self.round_index = round_index
+        self.open(round_index)
         self._began_s = now
         self._verdict = None
         self._cast_out = 0
@@ -190,7 +198,7 @@ class Pace:
 
     def contributed(self, author: PeerId, round_index: int) -> None:
         """Count one more whole contribution that is held; each must be told once."""
-        in_window = self.round_index <= round_index <= self.round_index + WINDOW_ROUNDS
+        in_window = self.round_index <= round_index <= self._open_round + WINDOW_ROUNDS
         if author == self._me:
             if in_window:
                 self._mine[round_index] = self._mine.get(round_index, 0) + 1

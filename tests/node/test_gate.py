@@ -101,6 +101,23 @@ def test_a_message_two_rounds_ahead_is_held_for_its_round(
     assert len(gate._mailbox.take(7)) == 1
 
 
+@pytest.mark.parametrize("place", [6, 8])
+def test_what_comes_while_a_round_is_trained_on_is_held_and_waited_for_no_more(
+    gate: Gate, sealed: Sealed, keys: list[Keypair], place: int
+) -> None:
+    """The gate is a round further then; what it takes, the pace must know of."""
+    author, pace = keys[1].peer_id, gate._pace
+    gate.close_round(5)
+    for prompt in (0, 1):
+        gate.validate(sealed(keys[1], place, prompt), keys[2].peer_id)
+    for round_index in range(6, place + 1):
+        pace.begin(round_index, 0.0)
+
+    assert len(gate._mailbox.take(place)) == 2
+    assert pace.members() == (author,)
+    assert pace.complete() == (author,)
+
+
 def test_messages_far_ahead_are_ignored_and_still_move_the_pace(
     gate: Gate, sealed: Sealed, keys: list[Keypair]
 ) -> None:

@@ -95,6 +95,18 @@ def test_contributions_of_rounds_ahead_are_counted_when_their_round_comes() -> N
     assert one.state(3.0) == COMPLETE
 
 
+def test_once_a_round_is_over_those_three_ahead_are_counted_too() -> None:
+    """They are taken while it is trained on; not counted, their author would be waited for."""
+    one = pace()
+    contributed(one, [A], 13)
+    one.open(11)
+    contributed(one, [B], 13)
+    for round_index in (11, 12, 13):
+        one.begin(round_index, now=2.0)
+
+    assert one.complete() == (B,)
+
+
 def test_late_contributions_are_a_sign_of_life_and_count_for_nothing() -> None:
     one = pace()
     one.contributed(A, 9)
