@@ -288,11 +288,12 @@ class Gate:
 
         Nobody waits for who found no room: what it owes has come.
         """
-        if admitted.contribution is not None and not admitted.late:
-            self._mailbox.offer(admitted.contribution)
-            self._pace.contributed(admitted.author, admitted.round_index)
-        else:
+        if admitted.contribution is None:
             self._pace.heard(admitted.author, admitted.round_index)
+        else:
+            if not admitted.late:
+                self._mailbox.offer(admitted.contribution)
+            self._pace.contributed(admitted.author, admitted.round_index)
         self._mailbox.wake()
 
     def _count(self, refused: Rejected | Ignored, forwarder: PeerId) -> None:

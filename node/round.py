@@ -221,10 +221,10 @@ async def run_round(
     """
     spent = Spent()
     node.pace.begin(round_index, trio.current_time())
-    elsewhere = node.pace.state(trio.current_time())
-    if isinstance(elsewhere, Jump):
-        return elsewhere
-    published = await contribute(node, round_index, spent)
+    state = node.pace.state(trio.current_time())
+    if isinstance(state, Jump):
+        return state
+    published = await contribute(node, round_index, spent, samples=isinstance(state, Waiting))
     with spent.on("wait"):
         end = await gather(node)
     if isinstance(end, Jump):
@@ -266,14 +266,17 @@ async def listen(
                 await node.mailbox.changed()
 
 
-async def contribute(node: Participant, round_index: int, spent: Spent) -> int:
+async def contribute(
+    node: Participant, round_index: int, spent: Spent, *, samples: bool = True
+) -> int:
     """Sample, sign, record and publish this node's share; return how many contributions.
 
     What the ledger already holds of the round is said again, never sampled anew: two
-    different answers under one signature would be equivocation.
+    different answers under one signature would be equivocation. A node that was overtaken when
+    the round began samples nothing for it: it would only be later in the next.
     """
     raws = node.gate.recall(round_index)
-    if not raws:
+    if not raws and samples:
         with spent.on("sample"):
             prompts = node.schedule.prompts(round_index, node.me)
             done = await node.compute.sample(node.me, round_index, prompts)

@@ -25,6 +25,11 @@ GRACE_DIVISOR = 4
 """Changing breaks: nothing on the wire. The part of a deadline that is added for those who
 completed the round before: they may have come from there a whole deadline after this node."""
 
+LATE_RUN = 3
+"""Changing breaks: nothing on the wire. Rounds that an author must complete late, one after
+another, to be waited for again as one that has cost a single deadline: nobody waits for it, so
+that it has no other way to show that it is there."""
+
 LAPSES_PARDONED = 4
 """Changing breaks: nothing on the wire. Deadlines that new authors may cost before any is tried."""
 
@@ -76,9 +81,11 @@ class _Member:
             one in which it was first heard, nor one in which it was heard beyond the window.
         given_up: Whether it is no longer waited for.
         strikes: Deadlines it cost since it last completed a round in time.
-        completed: Rounds that it completed in time.
-        completed_last: The latest of them.
-        counts: Whole contributions per round, from the current one on.
+        completed: Rounds that it completed, in time or within the window.
+        completed_last: The latest that it completed in time.
+        late_last: The latest that it completed late, and the last of so many in a row.
+        late_run: How many.
+        counts: Whole contributions per round, from the oldest of the window on.
     """
 
     last_round: int
@@ -87,6 +94,8 @@ class _Member:
     strikes: int = 0
     completed: int = 0
     completed_last: int = -1
+    late_last: int = -1
+    late_run: int = 0
     counts: dict[int, int] = field(default_factory=dict)
 
 
@@ -161,7 +170,7 @@ class Pace:
         oldest = round_index - WINDOW_ROUNDS
         self._members = {a: m for a, m in self._members.items() if m.last_round >= oldest}
         for member in self._members.values():
-            member.counts = {i: n for i, n in member.counts.items() if i >= round_index}
+            member.counts = {i: n for i, n in member.counts.items() if i >= oldest}
 
     def _skip_to(self, round_index: int) -> None:
         """Note what was missed: messages of rounds beyond the window were not kept."""
@@ -197,22 +206,37 @@ class Pace:
         self.forget(author)
 
     def contributed(self, author: PeerId, round_index: int) -> None:
-        """Count one more whole contribution that is held; each must be told once."""
-        in_window = self.round_index <= round_index <= self._open_round + WINDOW_ROUNDS
+        """Count one more whole contribution that was admitted; each must be told once."""
+        last = self._open_round + WINDOW_ROUNDS
         if author == self._me:
-            if in_window:
+            if self.round_index <= round_index <= last:
                 self._mine[round_index] = self._mine.get(round_index, 0) + 1
             return
         self.heard(author, round_index)
         member = self._members.get(author)
-        if member is None or not in_window:
+        if member is None or not self.round_index - WINDOW_ROUNDS <= round_index <= last:
             return
         member.counts[round_index] = member.counts.get(round_index, 0) + 1
         if member.counts[round_index] == self._contributions_per_author:
-            member.given_up = False
-            member.strikes = 0
             member.completed += 1
-            member.completed_last = max(member.completed_last, round_index)
+            if round_index >= self._open_round:
+                self._completed_in_time(member, round_index)
+            else:
+                self._completed_late(member, round_index)
+
+    def _completed_in_time(self, member: _Member, round_index: int) -> None:
+        member.given_up = False
+        member.strikes = 0
+        member.completed_last = max(member.completed_last, round_index)
+
+    def _completed_late(self, member: _Member, round_index: int) -> None:
+        """Nobody waited for it, and its round was over: it lives, and is as fast as the others."""
+        member.late_run = member.late_run + 1 if round_index == member.late_last + 1 else 1
+        member.late_last = round_index
+        if member.late_run >= LATE_RUN:
+            member.strikes = min(member.strikes, PARDONS)
+        if member.strikes <= PARDONS:
+            member.given_up = False
 
     def state(self, now: float) -> Waiting | Over | Jump:
         """Tell whether the round goes on; the first other answer stands until `begin`."""
@@ -245,12 +269,16 @@ class Pace:
         """How long the round may last: longer while somebody may be held up in the last one.
 
         Who waits there for one of whom nobody else knows comes here a whole deadline late. That
-        is no later than this node's own deadline, and must not be too late.
+        is no later than this node's own deadline, and must not be too late. Where most of those
+        that are complete here have gone on, it is this node that is held up.
         """
         last = self.round_index - 1
         missing = (self._members[one] for one in self.waiting_for() if one != self._me)
         is_held_up = any(member.completed_last == last for member in missing)
-        return self._round_s_max * (1 + 1 / GRACE_DIVISOR if is_held_up else 1)
+        present = [self._members[one] for one in self.complete() if one != self._me]
+        gone_on = sum(member.last_round > self.round_index for member in present)
+        has_grace = is_held_up and 2 * gone_on <= len(present)
+        return self._round_s_max * (1 + 1 / GRACE_DIVISOR if has_grace else 1)
 
     def waiting_for(self) -> tuple[PeerId, ...]:
         """Return the authors whose contributions the round lacks, this node's too; sorted."""

@@ -357,6 +357,25 @@ async def test_a_restarted_node_says_again_what_it_said_and_samples_nothing_anew
     assert again.gate._ledger.envelopes(0) == said
 
 
+async def test_who_was_overtaken_before_a_round_began_samples_nothing_for_it(
+    swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
+) -> None:
+    """Nobody waits for it there; it would be as late in the next."""
+    async with swarm.join(keys[0]) as node:
+        other = keys[1].peer_id
+        node.pace.heard(other, 0)
+        for round_index in (1, 1, 2):
+            node.pace.contributed(other, round_index)
+        behind = [await run_round(node, round_index) for round_index in (0, 1)]
+
+    assert [one.ended for one in behind if isinstance(one, RoundReport)] == [
+        "complete",
+        "overtaken",
+    ]
+    assert [one.published for one in behind if isinstance(one, RoundReport)] == [2, 0]
+    assert script(node).sampled == [0]
+
+
 async def test_what_a_round_cost_is_booked_by_what_it_went_to(
     swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
 ) -> None:

@@ -181,6 +181,19 @@ def test_nobody_else_is_given_more_than_the_deadline(missing: str) -> None:
     assert one.state(3.0 + LIMIT_S) == DEADLINE
 
 
+def test_who_is_left_behind_gives_no_grace_itself() -> None:
+    """Most of those who are complete have gone on: they wait here for nobody, but for this node."""
+    one = pace(A, B, C)
+    contributed(one, [ME, A, B, C], 10)
+    one.begin(11, now=3.0)
+    contributed(one, [ME, A, B], 11)
+    one.heard(A, 12)
+
+    assert one.time_left_s(3.0) == LONGEST_S
+    one.heard(B, 12)
+    assert one.time_left_s(3.0) == LIMIT_S
+
+
 def test_grace_ends_as_well() -> None:
     one = pace(A)
     contributed(one, [ME, A], 10)
@@ -243,6 +256,57 @@ def test_one_that_never_completes_cannot_cost_every_round_its_deadline(ahead: in
     one.contributed(A, 20)
     one.begin(21, now=0.0)
     assert one.waiting_for() == (ME, A)
+
+
+def late(one: Pace, author: PeerId, round_index: int, *present: PeerId) -> None:
+    """Complete a round just after it was closed."""
+    one.begin(round_index, now=0.0)
+    contributed(one, [ME, *present], round_index)
+    assert one.state(1.0) == COMPLETE
+    one.open(round_index + 1)
+    one.contributed(author, round_index)
+
+
+def test_after_one_deadline_a_round_completed_late_is_a_sign_of_life() -> None:
+    one = pace(A)
+    one.contributed(ME, 10)
+    one.state(60.0)
+
+    late(one, A, 11)
+
+    one.begin(12, now=0.0)
+    assert one.waiting_for() == (ME, A)
+
+
+@pytest.mark.parametrize("completed", [[12, 13], [12, 14, 15], [12, 13, 14]])
+def test_after_two_three_in_a_row_are(completed: list[int]) -> None:
+    """As fast as the others and never in time, since nobody waits: it would stay so for ever."""
+    one = pace(A)
+    for round_index in (10, 11):
+        one.begin(round_index, now=0.0)
+        one.heard(A, round_index)
+        one.contributed(ME, round_index)
+        assert one.state(60.0) == DEADLINE
+        one.open(round_index + 1)
+    for round_index in completed:
+        late(one, A, round_index)
+
+    one.begin(16, now=0.0)
+    assert (A in one.waiting_for()) == (completed == [12, 13, 14])
+
+
+def test_who_came_too_late_for_a_deadline_has_not_paid_for_it() -> None:
+    one = pace(A)
+    for round_index in (10, 11):
+        one.begin(round_index, now=0.0)
+        one.heard(A, round_index)
+        one.contributed(ME, round_index)
+        assert one.state(60.0) == DEADLINE
+        one.open(round_index + 1)
+        one.contributed(A, round_index)
+
+    one.begin(12, now=0.0)
+    assert one.waiting_for() == (ME,)
 
 
 def test_a_round_completed_in_time_wipes_the_slate() -> None:
@@ -376,6 +440,15 @@ def test_who_is_on_trial_counts_and_is_waited_for_once_it_has_completed_a_round(
     one.begin(one.round_index + 1, now=1.0)
     assert B in one.waiting_for()
     assert C not in one.waiting_for()
+
+
+def test_a_round_completed_late_counts_for_who_is_on_trial() -> None:
+    """Nobody waits for it, so that it could not complete any in time."""
+    one = on_trial()
+    late(one, C, one.round_index + 1, A)
+
+    one.begin(one.round_index + 1, now=0.0)
+    assert C in one.waiting_for()
 
 
 def test_a_trial_passes_in_time() -> None:
