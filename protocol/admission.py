@@ -32,6 +32,7 @@ from protocol.identity import PeerId
 from protocol.parameters import Parameters
 from protocol.puzzle import solves
 from protocol.schedule import Schedule
+from protocol.stragglers import Stragglers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +132,7 @@ class Admission:
         self._rounds: dict[int, _RoundMemory] = {}
         self._seats: dict[PeerId, int] = {}
         self._ahead: dict[PeerId, int] = {}
+        self._behind = Stragglers()
         self._outcasts: dict[PeerId, None] = {}
         for author in outcasts:
             self._cast_out(author)
@@ -160,8 +162,8 @@ class Admission:
         part = open_part(data, self._parameters)
         # [REJECT] It is cut where contributions are cut.
         check_cut(part, self._parameters)
-        # [IGNORE] Its round is not over for longer than the window.
-        self._check_not_past(part)
+        # [IGNORE] If its round is over for longer than the window, its author was not known so far.
+        self._check_past_is_new(part)
         # [IGNORE] These very bytes were not admitted before.
         message = hashlib.sha256(data).digest()
         self._check_unseen(part, message)
@@ -199,8 +201,8 @@ class Admission:
         self, part: Part, message: bytes
     ) -> tuple[Contribution | None, PeerId | None]:
         """Check what only a proven author can be held to; memory is written last."""
-        # [IGNORE] It is not further ahead than the window.
-        self._check_not_ahead(part)
+        # [IGNORE] It is neither further ahead nor further behind than the window.
+        self._check_within_window(part)
         memory = self._rounds.get(part.round_index) or _RoundMemory()
         # [IGNORE] It is the first that its author signed for this round, prompt and part.
         memory.assembly.check_first(part)
@@ -316,8 +318,11 @@ class Admission:
     def _is_ahead(self, part: Part) -> bool:
         return part.round_index > self._round_index + WINDOW_ROUNDS
 
-    def _check_not_past(self, part: Part) -> None:
-        if part.round_index < self._round_index - WINDOW_ROUNDS:
+    def _is_past(self, part: Part) -> bool:
+        return part.round_index < self._round_index - WINDOW_ROUNDS
+
+    def _check_past_is_new(self, part: Part) -> None:
+        if self._is_past(part) and not self._behind.is_news(part.author, part.round_index):
             raise Ignored(Reason.ROUND_PAST, f"{part.round_index} in {self._round_index}")
 
     def _check_unseen(self, part: Part, message: bytes) -> None:
@@ -330,6 +335,8 @@ class Admission:
             raise Ignored(Reason.AHEAD_KNOWN, f"{part.round_index} in {self._round_index}")
 
     def _check_seat(self, part: Part) -> None:
+        if self._is_past(part):
+            return  # it needs none: of stragglers the latest are remembered
         seats = self._ahead if self._is_ahead(part) else self._seats
         if part.author in seats or part.author in self._seats or len(seats) < AUTHORS_MAX:
             return
@@ -337,15 +344,19 @@ class Admission:
             raise Ignored(Reason.CROWDED, f"{len(seats)} authors")
 
     def _check_prompt(self, part: Part) -> None:
-        if self._is_ahead(part):
+        if self._is_ahead(part) or self._is_past(part):
             return  # the beacon's walk there would cost more than the message is worth
         if not self._schedule.is_assigned(part.round_index, part.author, part.prompt_index):
             raise Rejected(Reason.FOREIGN_PROMPT, f"{part.prompt_index} of {part.author.short}")
 
-    def _check_not_ahead(self, part: Part) -> None:
+    def _check_within_window(self, part: Part) -> None:
+        where = f"{part.round_index} in {self._round_index}"
+        if self._is_past(part):
+            self._behind.note(part.author, part.round_index, here=self._round_index)
+            raise Ignored(Reason.ROUND_PAST, where)
         if self._is_ahead(part):
             self._ahead[part.author] = part.round_index
-            raise Ignored(Reason.ROUND_AHEAD, f"{part.round_index} in {self._round_index}")
+            raise Ignored(Reason.ROUND_AHEAD, where)
 
     def _check_quota(self, part: Part, memory: _RoundMemory) -> None:
         prompts = memory.assembly.prompts_of(part.author)

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from protocol.constants import AUTHORS_MAX, ROUNDS_AHEAD_MAX, WINDOW_ROUNDS
 from protocol.identity import PeerId
+from protocol.stragglers import Stragglers
 
 QUORUM_MIN = 2
 """Changing breaks: who can be moved. One author alone moves nobody who has company."""
@@ -134,6 +135,7 @@ class Pace:
         self._cast_out = 0
         self._lapses, self._lapsed_in = 0, round_index
         self._members: dict[PeerId, _Member] = {}
+        self._behind = Stragglers()
         self._mine: dict[int, int] = {}
         self._has_begun = False
         self._began_s = 0.0
@@ -157,7 +159,7 @@ class Pace:
         if round_index < self.round_index:
             raise ValueError(f"round {round_index} after round {self.round_index}")
         if self._has_begun and round_index > self.round_index + 1:
-            self._skip_to(round_index)
+            self._authors_min = 1
         self._has_begun = True
         self.round_index = round_index
         self.open(round_index)
@@ -172,27 +174,28 @@ class Pace:
         for member in self._members.values():
             member.counts = {i: n for i, n in member.counts.items() if i >= oldest}
 
-    def _skip_to(self, round_index: int) -> None:
-        """Note what was missed: messages of rounds beyond the window were not kept."""
-        self._authors_min = 1
-        for member in self._members.values():
-            if member.last_round >= round_index:
-                member.whole_from = member.last_round + 1
-
     def heard(self, author: PeerId, round_index: int) -> None:
         """Note that an author signed something for a round: any proven message counts."""
-        if author == self._me or not self._is_plausible(round_index):
+        if author == self._me or round_index > self.round_index + ROUNDS_AHEAD_MAX:
             return
+        if round_index < self.round_index - WINDOW_ROUNDS:
+            if author not in self._members:
+                self._behind.note(author, round_index, here=self.round_index)
+            return
+        self._behind.forget(author)
         member = self._seated(author, round_index)
         if member is None:
             return
         member.last_round = max(member.last_round, round_index)
+        if round_index > self._open_round + WINDOW_ROUNDS:
+            member.whole_from = max(member.whole_from, round_index + 1)
         if round_index >= self.round_index and member.strikes <= PARDONS:
             member.given_up = False
 
     def forget(self, author: PeerId) -> None:
         """Wait no more for an author of whom nothing is taken any more."""
         self._members.pop(author, None)
+        self._behind.forget(author)
 
     def cast_out(self, author: PeerId, round_index: int) -> None:
         """Forget an author that gave two answers in a round; wait for nobody in its place in this.
@@ -249,10 +252,11 @@ class Pace:
         if target is not None:
             return Jump(target)
         alone_behind = self._lone_round()
-        if alone_behind is not None and (time_is_up or self._is_complete(self._me)):
+        if alone_behind is not None and (time_is_up or self._is_done_and_needs_few()):
             return Jump(alone_behind)
         waiting = self.waiting_for()
-        if not waiting and len(self.complete()) + self._cast_out >= self._authors_min:
+        is_whole = len(self.complete()) + self._cast_out >= self._authors_min
+        if not waiting and is_whole and not self._is_ahead_of_most():
             return Over(Ending.COMPLETE)
         if waiting == (self._me,) and self._is_overtaken():
             return Over(Ending.OVERTAKEN)
@@ -336,6 +340,20 @@ class Pace:
             return rounds[0]
         return None
 
+    def _is_done_and_needs_few(self) -> bool:
+        """Whether nothing is left to do here, and the swarm may be as small as it looks.
+
+        Whoever is to wait for more than one other has perhaps only heard the liar among them first.
+        """
+        return self._authors_min <= QUORUM_MIN and self._is_complete(self._me)
+
+    def _is_ahead_of_most(self) -> bool:
+        """Whether more authors come after this node, beyond its window, than are with it or ahead.
+
+        It was cut off from them and is faster; unless it waits, they never meet again.
+        """
+        return self._behind.heard_since(self.round_index - 1) > len(self._standing())
+
     def _is_overtaken(self) -> bool:
         """Whether all others are done and gone: nobody waits for what this node still owes."""
         expected = self._expected()
@@ -358,10 +376,6 @@ class Pace:
             self._lapses = min(self._lapses + 1, LAPSES_PARDONED + TRIAL_MAX)
             self._lapsed_in = self.round_index
         self._authors_min = max(1, min(self._authors_min, len(self.complete())))
-
-    def _is_plausible(self, round_index: int) -> bool:
-        oldest = self.round_index - WINDOW_ROUNDS
-        return oldest <= round_index <= self.round_index + ROUNDS_AHEAD_MAX
 
     def _seated(self, author: PeerId, round_index: int) -> _Member | None:
         """Return what is remembered of an author; None if there is no room for another.

@@ -18,7 +18,7 @@ from protocol.envelope import seal
 from protocol.errors import Ignored
 from protocol.evidence import is_evidence
 from protocol.identity import Keypair, PeerId
-from protocol.pace import Jump, Pace
+from protocol.pace import Ending, Jump, Over, Pace, Waiting
 from protocol.parameters import Parameters
 from protocol.schedule import Schedule
 
@@ -125,6 +125,22 @@ def test_messages_far_ahead_are_ignored_and_still_move_the_pace(
 
     assert decisions == [Decision.IGNORE, Decision.IGNORE]
     assert gate._pace.state(1.0) == Jump(50)
+
+
+def test_messages_long_past_are_ignored_and_their_authors_waited_for_where_they_are_the_many(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    """Whoever was cut off, and is faster, hears the others far behind it when it is back."""
+    gate.open(40)
+    gate._pace.begin(40, 0.0)
+    for _ in range(2):
+        gate._pace.contributed(keys[0].peer_id, 40)
+
+    decision = gate.validate(sealed(keys[1], 30), keys[4].peer_id)
+
+    assert decision is Decision.IGNORE
+    assert gate._pace.state(1.0) == Waiting()
+    assert gate._pace.state(10.0) == Over(Ending.DEADLINE)
 
 
 def test_a_copy_is_ignored_and_costs_nobody(

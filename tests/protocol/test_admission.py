@@ -100,6 +100,32 @@ def test_a_round_long_over_is_ignored(swarm: "SmallSwarm") -> None:
     assert isinstance(refused, Ignored)
 
 
+def test_a_round_long_over_is_taken_for_a_sign_of_life_once(swarm: "SmallSwarm") -> None:
+    """Who comes after must be heard by whom it follows; what was said once can be said again."""
+    admission, author = swarm.admission(), swarm.keypair(0).peer_id
+
+    signs = [
+        refusal(admission, swarm.messages(0, number)[0], round_index=10) for number in (5, 5, 4, 6)
+    ]
+
+    assert {refused.reason for refused in signs} == {Reason.ROUND_PAST}
+    assert [(refused.author, refused.round_index) for refused in signs] == [
+        (author, 5),
+        (None, None),
+        (None, None),
+        (author, 6),
+    ]
+
+
+def test_a_round_long_over_without_a_signature_proves_nothing(swarm: "SmallSwarm") -> None:
+    part = replace(open_part(swarm.messages()[0], swarm.parameters), round_index=3)
+
+    refused = refusal(swarm.admission(), part.to_bytes(), round_index=10)
+
+    assert refused.reason is Reason.BAD_SIGNATURE
+    assert refused.author is None
+
+
 def test_a_round_far_ahead_is_ignored_but_proves_where_its_author_is(swarm: "SmallSwarm") -> None:
     refused = refusal(swarm.admission(), swarm.messages(0, 13)[0], round_index=10)
 
@@ -333,7 +359,7 @@ def test_a_slot_stays_taken_until_its_round_leaves_the_window(
 
     assert reason(admission, message, later) is Reason.DUPLICATE
     assert reason(admission, swarm.messages(0, 2, salt=1)[0], later) is Reason.EQUIVOCATION
-    assert reason(admission, message, 5) is Reason.ROUND_PAST
+    assert reason(swarm.admission(), message, 5) is Reason.ROUND_PAST
 
 
 # --- parts --------------------------------------------------------------------------------

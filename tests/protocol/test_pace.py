@@ -542,6 +542,16 @@ def test_whoever_finds_one_other_far_ahead_follows_after_its_own_round() -> None
     assert one.state(2.0) == Jump(50)
 
 
+def test_whoever_awaits_two_others_follows_the_first_voice_only_at_its_deadline() -> None:
+    """The first voice may be the only liar's; those that it is to wait for come meanwhile."""
+    one = pace(authors_min=3)
+    one.heard(A, 50)
+    one.contributed(ME, 10)
+
+    assert one.state(59.0) == WAITING
+    assert one.state(60.0) == Jump(50)
+
+
 def test_a_lone_follower_goes_at_its_deadline_at_the_latest() -> None:
     one = pace()
     one.heard(A, 50)
@@ -566,6 +576,71 @@ def test_after_a_jump_nobody_waits_for_what_was_missed() -> None:
     assert one.waiting_for() == (ME, A)
     one.begin(22, now=2.0)
     assert one.waiting_for() == (ME, A, B)
+
+
+def test_nobody_waits_for_what_was_said_beyond_the_window_after_coming_there_step_by_step() -> None:
+    one = pace(A)
+    one.heard(A, 13)  # while this node is in round 10
+    for round_index in (11, 12, 13):
+        one.begin(round_index, now=0.0)
+        assert one.waiting_for() == (ME,)
+    one.begin(14, now=0.0)
+
+    assert one.waiting_for() == (ME, A)
+
+
+def test_whoever_is_ahead_of_more_than_it_has_for_company_waits_for_its_deadline() -> None:
+    """It was cut off from them and is faster: else they would never come up to it."""
+    one = pace()
+    one.heard(A, 5)
+    one.contributed(ME, 10)
+
+    assert one.state(59.0) == WAITING
+    assert one.state(60.0) == DEADLINE
+
+
+@pytest.mark.parametrize("behind", [1, 2])
+def test_stragglers_that_are_no_more_than_its_company_hold_nobody_up(behind: int) -> None:
+    one = pace(A, B)
+    for number in range(behind):
+        one.heard(peer(10 + number), 5)
+    contributed(one, (ME, A, B), 10)
+
+    assert one.state(1.0) == COMPLETE
+
+
+def test_a_member_that_is_with_this_node_is_no_straggler_for_an_old_word_of_its() -> None:
+    one = pace(A)
+    one.heard(A, 3)
+    one.heard(B, 4)
+    contributed(one, (ME, A), 10)
+
+    assert one.state(1.0) == COMPLETE
+
+
+@pytest.mark.parametrize(("said", "ending"), [(5, COMPLETE), (4, COMPLETE), (6, WAITING)])
+def test_a_straggler_without_news_is_waited_for_in_two_rounds(said: int, ending: Over) -> None:
+    """What it said before can be said again by anybody."""
+    one = pace()
+    one.heard(A, 5)
+    one.begin(11, now=60.0)
+    one.contributed(ME, 11)
+    assert one.state(61.0) == WAITING
+
+    one.begin(12, now=120.0)
+    one.heard(A, said)
+    one.contributed(ME, 12)
+
+    assert one.state(121.0) == ending
+
+
+def test_a_straggler_that_has_come_up_is_waited_for_like_others() -> None:
+    one = pace()
+    one.heard(A, 5)
+    one.heard(A, 9)
+    contributed(one, (ME, A), 10)
+
+    assert one.state(1.0) == COMPLETE
 
 
 def test_one_that_is_behind_the_round_jumped_to_is_waited_for() -> None:
