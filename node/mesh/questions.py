@@ -43,6 +43,10 @@ ANSWERS_MAX = 4
 ANSWERS_PER_ADDRESS_MAX = 2
 """The same to one address, so that no single one keeps all others from being answered."""
 
+SLOW_PAUSE_S = 30.0
+"""How much longer an asker that was too slow waits for its next answer, and all of its address:
+else two addresses that read slowly would keep all others from being answered."""
+
 _PIECE_BYTES = 16 * 1024
 """Written at a time: gossip to the same peer waits for no more than this."""
 _PIECE_S = 2.0
@@ -156,8 +160,12 @@ class Questions:
         """
         self._served.add(asker)
         try:
-            with trio.move_on_after(ASK_S):
-                return await self._exchange(stream, asker)
+            answered = False
+            with trio.move_on_after(ASK_S) as patience:
+                answered = await self._exchange(stream, asker)
+            if patience.cancelled_caught:
+                self._charge(stream, asker, SLOW_PAUSE_S / ANSWER_PAUSE_S)
+            return answered
         except JudgeError:
             raise
         except FrameError as refusal:
@@ -170,12 +178,15 @@ class Questions:
 
     def _admits(self, stream: INetStream, asker: PeerId) -> bool:
         """Say whether a peer, its address and all together may ask now, and note that they have."""
-        names = (asker, _block(stream))
-        if not all(self._allowances.has(name) for name in names) or not self._in_all.take(""):
+        has_leave = all(self._allowances.has(name) for name in (asker, _block(stream)))
+        if not has_leave or not self._in_all.take(""):
             return False
-        for name in names:
-            self._allowances.charge(name, 1.0)
+        self._charge(stream, asker, 1.0)
         return True
+
+    def _charge(self, stream: INetStream, asker: PeerId, answers: float) -> None:
+        for name in (asker, _block(stream)):
+            self._allowances.charge(name, answers)
 
     async def _exchange(self, stream: INetStream, asker: PeerId) -> bool:
         """Read a question and write our answer; False if there is no room for one now.

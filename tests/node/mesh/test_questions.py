@@ -451,6 +451,27 @@ async def test_who_reads_slowly_takes_up_room_for_a_while_only(
         assert len(mesh.host.get_network().get_connections()) == 4
 
 
+async def test_who_was_too_slow_waits_for_its_next_answer_and_so_does_its_address(
+    lab: "Lab", hurried: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a few that read slowly, again and again, would keep all others from being answered."""
+    monkeypatch.setattr(questions, "SLOW_PAUSE_S", 4.0)
+
+    async with (
+        lab.gossip_node(1, lab.Member(), answer=say_longest, question_protocol=PROTOCOL) as mesh,
+        caller(mesh, lab.keypair(20)) as slow,
+        caller(mesh, lab.keypair(21)) as other,
+    ):
+        unread = await open_stream(slow, mesh)
+        await unread.write(framed(b"what"))
+        await unread.close_write()
+        await lab.until(lambda: mesh.counters().get("questions_refused") == 1, within_s=2)
+        for host in (slow, other):
+            assert await put(host, mesh, framed(b"what")) is None
+        await trio.sleep(3.0)
+        assert await put(other, mesh, framed(b"what")) == framed(LONGEST)
+
+
 async def test_a_mesh_that_stops_ends_its_exchanges(lab: "Lab") -> None:
     """Both ways: a question to one that keeps silent, and an answer to one that does not read."""
     answers: list[bytes] = []
