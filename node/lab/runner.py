@@ -11,12 +11,14 @@ import queue
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from node.faults import DiskFault
 from node.lab.cell import Cell
 from node.lab.folder import Folder
 from node.settings import plain
@@ -47,6 +49,7 @@ class Bench:
 
     Args:
         folder: Where cells go.
+        place: What the processes put down for a while; gone when all is over.
         told: Told how they go on.
         waiting: Cells that nobody has begun.
         failed: Cells that could not be run.
@@ -55,6 +58,7 @@ class Bench:
     """
 
     folder: Folder
+    place: Path
     told: Told
     waiting: "queue.SimpleQueue[Cell]" = field(default_factory=queue.SimpleQueue)
     failed: list[Failed] = field(default_factory=list)
@@ -70,15 +74,45 @@ def run_cells(cells: Sequence[Cell], folder: Folder, *, jobs: int, told: Told) -
         folder: Where their lines go.
         jobs: How many at a time.
         told: Told how they go on.
+
+    Raises:
+        DiskFault: There is nowhere to put anything down.
     """
-    bench = Bench(folder, told)
-    for cell in cells:
-        bench.waiting.put(cell)
-    threads = [
-        threading.Thread(target=work, args=(bench, index), daemon=True)
-        for index in range(min(jobs, len(cells)))
-    ]
     previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with temporary_place() as place:
+            bench = Bench(folder, place, told)
+            for cell in cells:
+                bench.waiting.put(cell)
+            work_together(bench, min(jobs, len(cells)))
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    known = {one.cell for one in bench.failed}
+    lacking = [cell for cell in cells if cell not in known and not folder.is_finished(cell)]
+    return bench.failed + [Failed(cell, "no process came to its end with it.") for cell in lacking]
+
+
+@contextmanager
+def temporary_place() -> Iterator[Path]:
+    """Give a directory to this run's processes, which are killed and cannot tidy up themselves.
+
+    Raises:
+        DiskFault: None can be made.
+    """
+    try:
+        place = tempfile.TemporaryDirectory(prefix="drl-lab-", ignore_cleanup_errors=True)
+    except OSError as error:
+        fix = "Free some space, or set TMPDIR to a directory that can be written."
+        raise DiskFault(f"No temporary directory can be made: {error}.", fix=fix) from error
+    with place as path:
+        yield Path(path)
+
+
+def work_together(bench: Bench, jobs: int) -> None:
+    """Run what waits in so many threads; whatever ends this, no process of theirs is left."""
+    threads = [
+        threading.Thread(target=work, args=(bench, index), daemon=True) for index in range(jobs)
+    ]
     try:
         for thread in threads:
             thread.start()
@@ -89,10 +123,9 @@ def run_cells(cells: Sequence[Cell], folder: Folder, *, jobs: int, told: Told) -
         bench.is_over = True
         for process in bench.processes:
             process.kill()
-        signal.signal(signal.SIGTERM, previous)
-    known = {one.cell for one in bench.failed}
-    lacking = [cell for cell in cells if cell not in known and not folder.is_finished(cell)]
-    return bench.failed + [Failed(cell, "no process came to its end with it.") for cell in lacking]
+        for thread in threads:
+            if thread.is_alive():
+                thread.join()
 
 
 def interrupt(_signal: int, _frame: object) -> None:
@@ -130,7 +163,7 @@ def started(bench: Bench, log: Path) -> Iterator[subprocess.Popen[str]]:
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env=one_threaded(os.environ),
+            env=environment_of(os.environ, bench.place),
         )
     bench.processes.append(process)
     try:
@@ -166,6 +199,16 @@ def ended(process: subprocess.Popen[str], log: Path) -> str:
     return "\n".join([f"its process ended with {code}; the last of {log}:", *said])
 
 
-def one_threaded(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return an environment in which a model keeps to one core: the cells take the others."""
-    return {**environment, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+def environment_of(environment: Mapping[str, str], place: Path) -> dict[str, str]:
+    """Return an environment in which a model keeps to one core: the cells take the others.
+
+    Args:
+        environment: This process's own.
+        place: Where its temporary files go.
+    """
+    return {
+        **environment,
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "TMPDIR": str(place),
+    }

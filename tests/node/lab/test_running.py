@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from node.faults import ConfigFault, Fault
+from node.faults import ConfigFault, DiskFault, Fault
 from node.lab import worker
 from node.lab.cell import Cell
 from node.lab.folder import Folder, versions
@@ -94,7 +95,20 @@ def test_an_interrupted_run_goes_on_without_repeating_what_is_finished(
         assert timeless(undisturbed.finished(cell)) == timeless(folder.finished(cell))
 
 
-def test_a_supervisors_word_ends_a_run_as_ctrl_c_does(folder: Folder, small_spec: MakeSpec) -> None:
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this process and its children put temporary files."""
+    place = tmp_path / "temporary"
+    place.mkdir()
+    monkeypatch.setenv("TMPDIR", str(place))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    return place
+
+
+def test_a_supervisors_word_ends_a_run_as_ctrl_c_does(
+    folder: Folder, small_spec: MakeSpec, temporary: Path
+) -> None:
+    """And nothing is left of what the killed process had put down."""
     folder.cells.mkdir(parents=True)
     spec = small_spec(rounds=20)
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -108,6 +122,16 @@ def test_a_supervisors_word_ends_a_run_as_ctrl_c_does(folder: Folder, small_spec
         signal.signal(signal.SIGTERM, before)
 
     assert not folder.is_finished(spec.cells[0])
+    assert not list(temporary.iterdir())
+
+
+def test_a_run_without_a_place_for_temporary_files_is_told_so(
+    folder: Folder, small_spec: MakeSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(folder.path / "gone"))
+
+    with pytest.raises(DiskFault, match="No temporary directory can be made"):
+        run_spec(Order(spec=small_spec(), directory=folder.path, as_json=True))
 
 
 def await_lines(path: Path, count: int) -> None:
@@ -275,9 +299,9 @@ def test_only_the_cells_that_are_named_are_run(small_spec: MakeSpec, tmp_path: P
 
 
 def test_a_cell_runs_on_one_core(tmp_path: Path) -> None:
-    from node.lab.runner import one_threaded
+    from node.lab.runner import environment_of
 
-    assert one_threaded({"OMP_NUM_THREADS": "8"})["OMP_NUM_THREADS"] == "1"
+    assert environment_of({"OMP_NUM_THREADS": "8"}, tmp_path)["OMP_NUM_THREADS"] == "1"
     assert Order(spec=read_spec_of_nothing(tmp_path), directory=tmp_path).jobs_wanted == len(
         os.sched_getaffinity(0)
     )
