@@ -1,17 +1,25 @@
 """Findings for people and for machines."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from pathlib import Path
 
 from rich.text import Text
 
+from node.audit.reading import count_of, findings_of
 from node.audit.rollouts import fields_of
-from node.audit.writing import finite, number, plain_table, screen, visible
+from node.audit.writing import finite, number, of_all, plain_table, screen, visible
+from node.ledger import Wanted
 from node.work import Finding, Said
 
 
-def show_findings(found: Iterable[Finding], *, as_json: bool) -> None:
-    """Print findings as a table or as lines of JSON."""
+def show_findings(data_dir: Path, wanted: Wanted, *, as_json: bool) -> None:
+    """Print findings as a table or as lines of JSON.
+
+    Raises:
+        DataDirFault: No node has run there, or a ledger is damaged.
+    """
+    found = findings_of(data_dir, wanted)
     if as_json:
         for one in found:
             print(json.dumps(with_verdicts(one)))
@@ -24,7 +32,7 @@ def show_findings(found: Iterable[Finding], *, as_json: bool) -> None:
         "contribution",
         "detail",
         wide="detail",
-        title=f"{len(listed)} findings",
+        title=of_all(len(listed), count_of(data_dir, wanted), "findings"),
     )
     for one in listed:
         table.add_row(*cells(one))

@@ -6,10 +6,8 @@ from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
 from pathlib import Path
 
-from node.faults import ConfigFault, DataDirFault
+from node.faults import DataDirFault
 from node.ledger import Ledger, Wanted
-from node.settings import nearest
-from node.verdict import Outcome, Reason
 from node.work import Finding
 
 LEDGER = "ledger.db"
@@ -66,18 +64,3 @@ def count_of(data_dir: Path, wanted: Wanted) -> int:
     """
     with opened(data_dir) as ledgers:
         return sum(ledger.count_findings(wanted) for _, ledger in ledgers)
-
-
-def check_reason(reason: str | None) -> None:
-    """Refuse to look for a reason that no verdict has.
-
-    Raises:
-        ConfigFault: It is unknown; the nearest one is named.
-    """
-    known = [one.value for one in Reason]
-    if reason is not None and reason not in known:
-        raise ConfigFault(f"No verdict has the reason {reason!r}.", fix=nearest(reason, known))
-
-
-QUESTIONED = (Outcome.REFUSE.value, Outcome.UNDECIDED.value)
-"""What was held against a completion, or could not be decided."""

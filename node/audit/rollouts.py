@@ -1,11 +1,13 @@
 """Rollouts as rows: a completion, what it earned, what was found of it, what it counted for."""
 
 import json
-from collections.abc import Iterable
+from pathlib import Path
 
 from rich.text import Text
 
-from node.audit.writing import number, plain_table, screen, shortened
+from node.audit.reading import count_of, findings_of
+from node.audit.writing import number, of_all, plain_table, screen, shortened
+from node.ledger import Wanted
 from node.work import Finding
 
 OTHER_COLUMNS = 95
@@ -36,8 +38,13 @@ def fields_of(one: Finding) -> dict[str, object]:
     }
 
 
-def show_rollouts(found: Iterable[Finding], *, as_json: bool) -> None:
-    """Print rollouts as a table or as lines of JSON."""
+def show_rollouts(data_dir: Path, wanted: Wanted, *, as_json: bool) -> None:
+    """Print rollouts as a table or as lines of JSON.
+
+    Raises:
+        DataDirFault: No node has run there, or a ledger is damaged.
+    """
+    found = findings_of(data_dir, wanted)
     if as_json:
         for one in found:
             print(json.dumps(fields_of(one)))
@@ -46,7 +53,11 @@ def show_rollouts(found: Iterable[Finding], *, as_json: bool) -> None:
     room = screen().width - OTHER_COLUMNS
     headings = ("round", "author", "prompt", "place", "reward", "outcome", "reason", "counts")
     table = plain_table(
-        *headings, "contribution", "text", wide="text", title=f"{len(listed)} rollouts"
+        *headings,
+        "contribution",
+        "text",
+        wide="text",
+        title=of_all(len(listed), count_of(data_dir, wanted), "rollouts"),
     )
     for one in listed:
         table.add_row(

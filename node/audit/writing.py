@@ -98,6 +98,13 @@ def marked(text: str, at_fault: Sequence[tuple[int, int]], *, coloured: bool) ->
     return shown
 
 
+def of_all(shown: int, there: int, what: str) -> str:
+    """Return a table's title: how many it shows, and of how many where those are more."""
+    if shown >= there:
+        return f"{shown} {what}"
+    return f"{shown} of {there} {what}; --count shows more"
+
+
 def number(value: float | None) -> str:
     """Return a number for people; nothing where there is none."""
     return "" if value is None else f"{value:.4g}"

@@ -47,7 +47,10 @@ def findings(
     reason: ReasonOption = None,
     contribution: IdOption = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="What was accepted, too; else what was not.")
+        bool,
+        typer.Option(
+            "--all", help="What was accepted, too; a stage or reason that is named shows it anyway."
+        ),
     ] = False,
     count: CountOption = 100,
     json_output: JsonOption = False,
@@ -56,11 +59,11 @@ def findings(
     assignments: SetOption = None,
 ) -> None:
     """Show what verification refused or could not decide, newest first; the node may run on."""
+    from node.audit.asking import QUESTIONED, checked
     from node.audit.findings import show_findings
-    from node.audit.reading import QUESTIONED, check_reason, findings_of
     from node.ledger import Wanted
 
-    check_reason(reason)
+    everything = everything or stage is not None or reason is not None
     asked = tuple(one.value for one in outcome or ())
     wanted = Wanted(
         author=author,
@@ -73,7 +76,7 @@ def findings(
         count_max=count,
     )
     directory = load(config, {("node", "data_dir"): data_dir}, assignments).config.data_dir
-    show_findings(findings_of(directory, wanted), as_json=json_output)
+    show_findings(directory, checked(directory, wanted), as_json=json_output)
 
 
 @rollouts_app.command("show")
@@ -91,7 +94,7 @@ def show(
     assignments: SetOption = None,
 ) -> None:
     """Show completions with reward and verdict, newest round first; the node may run on."""
-    from node.audit.reading import findings_of
+    from node.audit.asking import checked
     from node.audit.rollouts import show_rollouts
     from node.ledger import Wanted
 
@@ -104,7 +107,7 @@ def show(
         count_max=count,
     )
     directory = load(config, {("node", "data_dir"): data_dir}, assignments).config.data_dir
-    show_rollouts(findings_of(directory, wanted), as_json=json_output)
+    show_rollouts(directory, checked(directory, wanted), as_json=json_output)
 
 
 @rollouts_app.command("export")
@@ -129,6 +132,7 @@ def export(
 ) -> None:
     """Write completions to a file, oldest round first; the node may run on."""
     from node.audit import export as exporting
+    from node.audit.asking import checked
     from node.ledger import Wanted
 
     wanted = Wanted(
@@ -141,7 +145,7 @@ def export(
     )
     directory = load(config, {("node", "data_dir"): data_dir}, assignments).config.data_dir
     asked = exporting.format_named(form, path)
-    count = exporting.export(directory, path, wanted, form=asked, force=force)
+    count = exporting.export(directory, path, checked(directory, wanted), form=asked, force=force)
     what = "contribution" if asked is exporting.Format.SIGNED else "rollouts"
     typer.echo(f"{count} {what} -> {path} ({asked})")
 

@@ -11,7 +11,9 @@ import pytest
 
 from node.ledger import Ledger
 from node.work import Finding, Said
+from protocol.identity import Keypair
 
+PEER = str(Keypair.from_seed(bytes(32)).peer_id)
 REFUSED = Said(
     stage="replay",
     outcome="refuse",
@@ -26,7 +28,7 @@ CLEAN = Said(stage="form", outcome="accept", reason="clean")
 
 def found(index: int, verdict: Said) -> Finding:
     return Finding(
-        author="12D3KooWpeer",
+        author=PEER,
         round_index=4,
         prompt_index=5,
         index=index,
@@ -154,7 +156,7 @@ def test_findings_are_shown_from_the_ledger_for_people_and_machines(kept: Path) 
     assert "2 findings" in shown.stdout
     (line,) = lines.stdout.splitlines()
     read = json.loads(line)
-    assert (read["author"], read["round_index"], read["index"]) == ("12D3KooWpeer", 4, 1)
+    assert (read["author"], read["round_index"], read["index"]) == (PEER, 4, 1)
     assert (read["reason"], read["value"], read["threshold"]) == ("overlong", 40.0, 30.0)
     assert (read["text"], read["contribution"]) == ("Five.", "ab" * 32)
 
@@ -167,7 +169,10 @@ def test_findings_are_shown_from_the_ledger_for_people_and_machines(kept: Path) 
         (("--outcome", "accept"), [2]),
         (("--outcome", "accept", "--outcome", "refuse"), [0, 1, 2]),
         (("--stage", "replay"), [0]),
-        (("--all", "--author", "peer", "--round", "4", "--prompt", "5"), [0, 1, 2]),
+        (("--stage", "form"), [2]),
+        (("--reason", "clean"), [2]),
+        (("--reason", "clean", "--outcome", "refuse"), []),
+        (("--all", "--author", f"...{PEER[-8:]}", "--round", "4", "--prompt", "5"), [0, 1, 2]),
         (("--all", "--prompt", "6"), []),
         (("--contribution", "abab", "--count", "1"), [0]),
     ],
@@ -208,7 +213,7 @@ def test_rollouts_are_shown_and_written_to_a_file_once(kept: Path) -> None:
     shown = run("rollouts", "show", "--data-dir", str(kept), "--count", "2")
     first, second, forced = run(*export), run(*export), run(*export, "--force")
 
-    assert "2 rollouts" in shown.stdout
+    assert "2 of 3 rollouts; --count shows more" in shown.stdout
     assert "abababababab" in shown.stdout
     assert (first.returncode, second.returncode, forced.returncode) == (0, 2, 0)
     assert "3 rollouts" in first.stdout

@@ -9,7 +9,6 @@ import pytest
 from node.audit.contributions import saved_contribution
 from node.audit.examination import Examination, examine
 from node.audit.findings import show_findings
-from node.audit.reading import findings_of
 from node.audit.rollouts import show_rollouts
 from node.audit.showing import show, show_refusal, to_json
 from node.ledger import Wanted
@@ -100,9 +99,9 @@ def test_findings_and_rollouts_are_tables_and_lines_of_json(
     wanted = Wanted(contribution=life.named(spoilt))
 
     for show_them in (show_findings, show_rollouts):
-        show_them(findings_of(life.data_dir, wanted), as_json=False)
+        show_them(life.data_dir, wanted, as_json=False)
         table = capsys.readouterr().out
-        show_them(findings_of(life.data_dir, wanted), as_json=True)
+        show_them(life.data_dir, wanted, as_json=True)
         lines = capsys.readouterr().out.splitlines()
 
         assert life.named(spoilt)[:12] in table

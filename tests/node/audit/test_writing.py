@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from node.audit.writing import finite, marked, number, plain_table, screen, shortened, visible
+from node.audit.writing import (
+    finite,
+    marked,
+    number,
+    of_all,
+    plain_table,
+    screen,
+    shortened,
+    visible,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +76,11 @@ def test_marks_stay_in_place_where_what_hides_is_spelt_out() -> None:
 def test_numbers_are_short_for_people_and_finite_for_json() -> None:
     assert [number(None), number(0.00049999), number(12.0)] == ["", "0.0005", "12"]
     assert [finite(None), finite(float("inf")), finite(2.5)] == [None, None, 2.5]
+
+
+def test_a_table_tells_what_it_leaves_out() -> None:
+    assert of_all(100, 320, "findings") == "100 of 320 findings; --count shows more"
+    assert of_all(320, 320, "findings") == "320 findings"
 
 
 @pytest.mark.parametrize("columns", ["40", "80", "200"])
