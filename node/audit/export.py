@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import Progress
 
 from node.audit.contributions import kept
@@ -72,7 +73,7 @@ def export(data_dir: Path, path: Path, wanted: Wanted, *, form: Format, force: b
     write = write_jsonl if form is Format.JSONL else parquet_writer()
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"{path.name}", total=count_of(data_dir, wanted))
+        task = bar.add_task(escape(path.name), total=count_of(data_dir, wanted))
 
         def told() -> Iterator[Finding]:
             for one in findings_of(data_dir, wanted):

@@ -4,12 +4,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.text import Text
-
 from node.audit.reading import count_of, findings_of
 from node.audit.rollouts import fields_of
-from node.audit.writing import finite, number, of_all, plain_table, screen, visible
+from node.audit.writing import finite, number, of_all, visible
 from node.ledger import Wanted
+from node.tables import plain_table, show_table
 from node.work import Finding, Said
 
 
@@ -36,11 +35,11 @@ def show_findings(data_dir: Path, wanted: Wanted, *, as_json: bool) -> None:
     )
     for one in listed:
         table.add_row(*cells(one))
-    screen(table).print(table)
+    show_table(table)
 
 
-def cells(one: Finding) -> Iterator[str | Text]:
-    """Yield a row of the table; what a stranger may have written is no markup."""
+def cells(one: Finding) -> Iterator[str]:
+    """Yield a row of the table."""
     yield str(one.round_index)
     yield f"...{one.author[-8:]}"
     yield str(one.prompt_index)
@@ -51,7 +50,7 @@ def cells(one: Finding) -> Iterator[str | Text]:
     yield number(one.deciding.value)
     yield number(one.deciding.threshold)
     yield one.contribution[:12]
-    yield Text(visible(one.deciding.detail))
+    yield visible(one.deciding.detail)
 
 
 def with_verdicts(one: Finding) -> dict[str, object]:

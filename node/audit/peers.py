@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from node.audit.reading import opened
-from node.audit.writing import plain_table, screen, visible
+from node.audit.writing import visible
 from node.faults import ConfigFault
 from node.ledger import Count
 from node.roster import FILE_NAME, Roster, parse_peer, read_roster
 from node.settings import plain
+from node.tables import plain_table, screen, show_table
 from protocol.identity import PeerId
 
 
@@ -102,7 +103,7 @@ def show_peers(peers: Sequence[Known], *, as_json: bool) -> None:
             print(json.dumps(_plain(one)))
         return
     table = plain_table(
-        *("peer", "said", "last round", "completions", "refused", "undecided", "mostly for"),
+        *("peer", "said", "last\nround", "completions", "refused", "undecided", "mostly for"),
         wide="mostly for",
     )
     for one in peers:
@@ -115,7 +116,7 @@ def show_peers(peers: Sequence[Known], *, as_json: bool) -> None:
             str(one.outcomes["undecided"]),
             ", ".join(reason for reason, _ in one.reasons.most_common(2)),
         )
-    screen(table).print(table)
+    show_table(table)
 
 
 def show_peer(one: Known, *, as_json: bool) -> None:
@@ -132,11 +133,11 @@ def show_peer(one: Known, *, as_json: bool) -> None:
         "last round": last,
         "completions": str(one.completions),
     }.items():
-        console.print(f"{name:<14}{value}", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"{name:<14}{value}", soft_wrap=True)
     for outcome, count in one.outcomes.most_common():
-        console.print(f"  {outcome:<12}{count}", highlight=False)
+        console.print(f"  {outcome:<12}{count}")
     for reason, count in one.reasons.most_common():
-        console.print(f"    {reason:<22}{count}", highlight=False)
+        console.print(f"    {reason:<22}{count}")
 
 
 def said_of(peer: PeerId, roster: Roster) -> str:

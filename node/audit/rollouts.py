@@ -6,12 +6,10 @@ from pathlib import Path
 from rich.text import Text
 
 from node.audit.reading import count_of, findings_of
-from node.audit.writing import number, of_all, plain_table, screen, shortened
+from node.audit.writing import number, of_all, visible
 from node.ledger import Wanted
+from node.tables import plain_table, show_table
 from node.work import Finding
-
-OTHER_COLUMNS = 95
-"""Characters of a table's line that are not a completion's text."""
 
 
 def fields_of(one: Finding) -> dict[str, object]:
@@ -50,7 +48,6 @@ def show_rollouts(data_dir: Path, wanted: Wanted, *, as_json: bool) -> None:
             print(json.dumps(fields_of(one)))
         return
     listed = list(found)
-    room = screen().width - OTHER_COLUMNS
     headings = ("round", "author", "prompt", "place", "reward", "outcome", "reason", "counts")
     table = plain_table(
         *headings,
@@ -70,6 +67,6 @@ def show_rollouts(data_dir: Path, wanted: Wanted, *, as_json: bool) -> None:
             one.reason,
             number(one.weight),
             one.contribution[:12],
-            Text(shortened(one.text, room)),
+            Text(visible(one.text), no_wrap=True, overflow="ellipsis"),
         )
-    screen(table).print(table)
+    show_table(table)

@@ -8,7 +8,8 @@ from rich.text import Text
 
 from node.audit.examination import Examination, Examined, Token
 from node.audit.findings import said_of
-from node.audit.writing import finite, marked, number, plain_table, screen, visible
+from node.audit.writing import finite, marked, number, visible
+from node.tables import plain_table, screen, show_table
 from node.work import Said
 from protocol.errors import Rejected
 
@@ -20,13 +21,13 @@ def show(found: Examination, *, explain: bool) -> None:
     """Print an examination: what was asked, then each completion with its verdicts."""
     console = screen()
     for line in heading(found):
-        console.print(line, highlight=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     for one in found.completions:
         console.print()
-        console.print(summary(one), highlight=False)
+        console.print(summary(one))
         console.print(marked(one.text, one.at_fault, coloured=console.is_terminal), soft_wrap=True)
         for table in [verdict_table(one), *([token_table(one)] if explain else [])]:
-            screen(table).print(table)
+            show_table(table)
     console.print()
     console.print(f"{found.refused} of {len(found.completions)} completions are refused")
 
@@ -72,7 +73,7 @@ def verdict_table(completion: Examined) -> Table:
     for one in completion.verdicts:
         spans = ", ".join(f"{unit} {start}-{end - 1}" for start, end, unit in one.spans)
         cells = (one.stage, one.outcome, one.reason, number(one.value), number(one.threshold))
-        table.add_row(*cells, spans, Text(visible(one.detail)))
+        table.add_row(*cells, spans, visible(one.detail))
     for stage in completion.not_reached:
         table.add_row(stage, "", "not reached", "", "", "", "an earlier refusal settled it")
     return table

@@ -4,9 +4,6 @@ import math
 import unicodedata
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
@@ -14,41 +11,6 @@ _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 OPENING, CLOSING = "[[", "]]"
 """Around what is at fault, where there is no colour."""
-
-
-WIDTH_MIN = 120
-"""Columns of a table where the terminal is narrower, or there is none: what is cut off of an ID
-or a reason cannot be asked for."""
-
-ROOM_MIN = 24
-"""Columns of what may go over several lines: with fewer, a word would."""
-
-
-def screen(*tables: Table) -> Console:
-    """Return where something is printed, wide enough for tables if they are named."""
-    width = max([WIDTH_MIN, *(width_needed(one) for one in tables)])
-    console = Console()
-    return console if console.width >= width else Console(width=width)
-
-
-def width_needed(table: Table) -> int:
-    """Return a table's columns of characters where nothing of it is cut off or squeezed."""
-    folded = [column for column in table.columns if not column.no_wrap]
-    for column in folded:
-        column.max_width = ROOM_MIN
-    width = Console(width=10 * WIDTH_MIN).measure(table).maximum
-    for column in folded:
-        column.max_width = None
-    return width
-
-
-def plain_table(*headings: str, wide: str = "", title: str | None = None) -> Table:
-    """Return an empty table without frames; only one of its columns may go over several lines."""
-    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False, title_justify="left")
-    for heading in headings:
-        room = ROOM_MIN if heading == wide else None
-        table.add_column(heading, no_wrap=room is None, overflow="fold", min_width=room)
-    return table
 
 
 def visible(text: str) -> str:
@@ -64,11 +26,6 @@ def visible(text: str) -> str:
         else one
         for one in text
     )
-
-
-def shortened(text: str, characters: int) -> str:
-    """Return the beginning of a text, made visible, and three points where it was longer."""
-    return visible(text) if len(text) <= characters else visible(text[: characters - 3]) + "..."
 
 
 def marked(text: str, at_fault: Sequence[tuple[int, int]], *, coloured: bool) -> Text:

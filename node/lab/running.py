@@ -11,7 +11,6 @@ from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.table import Table
 
 from node.datadir import lock_directory, make_private_directory
 from node.faults import ConfigFault, Fault
@@ -20,6 +19,7 @@ from node.lab.estimate import Pace, check_disk, cost_of, total
 from node.lab.folder import Folder
 from node.lab.runner import Failed, run_cells
 from node.lab.spec import Spec
+from node.tables import plain_table, show_table
 
 SHOWN_MAX = 40
 """Cells that a dry run lists; more would scroll away."""
@@ -81,18 +81,15 @@ def show_plan(order: Order) -> None:
         ]
         print(json.dumps({"title": order.spec.title, "cells": cells} | estimate(order, missing)))
         return
-    table = Table(title=order.spec.title)
-    for heading in ("cell", "rounds", "CPU s", "shared", ""):
-        table.add_column(heading, justify="left" if heading in ("cell", "") else "right")
+    table = plain_table("cell", "rounds", "CPU s", "shared", "", title=order.spec.title)
     for cell in order.cells[:SHOWN_MAX]:
         shared = "no" if cell.unshared_because() else "yes"
         state = "" if cell in missing else "finished"
         table.add_row(cell.name, str(cell.rounds), f"{cost_of(cell).cpu_s:.0f}", shared, state)
-    console = Console()
-    console.print(table)
+    show_table(table)
     if len(order.cells) > SHOWN_MAX:
-        console.print(f"and {len(order.cells) - SHOWN_MAX} more")
-    console.print(told(order, missing), highlight=False)
+        print(f"and {len(order.cells) - SHOWN_MAX} more")
+    print(told(order, missing))
 
 
 def estimate(order: Order, missing: Sequence[Cell]) -> dict[str, Any]:

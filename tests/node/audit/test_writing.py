@@ -12,9 +12,6 @@ from node.audit.writing import (
     marked,
     number,
     of_all,
-    plain_table,
-    screen,
-    shortened,
     visible,
 )
 
@@ -37,11 +34,6 @@ def test_what_hides_or_commands_is_spelt_out(text: str, shown: str) -> None:
 @given(st.text())
 def test_nothing_that_commands_a_terminal_is_left_of_any_text(text: str) -> None:
     assert not {unicodedata.category(one) for one in visible(text)} & {"Cc", "Cf", "Cs"}
-
-
-def test_a_long_text_is_cut_and_a_short_one_is_not() -> None:
-    assert shortened("abcdef", 6) == "abcdef"
-    assert shortened("abcdefg", 6) == "abc..."
 
 
 @pytest.mark.parametrize(
@@ -81,21 +73,3 @@ def test_numbers_are_short_for_people_and_finite_for_json() -> None:
 def test_a_table_tells_what_it_leaves_out() -> None:
     assert of_all(100, 320, "findings") == "100 of 320 findings; --count shows more"
     assert of_all(320, 320, "findings") == "320 findings"
-
-
-@pytest.mark.parametrize("columns", ["40", "80", "200"])
-def test_a_table_is_as_wide_as_its_longest_row_needs(
-    columns: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", columns)
-    long = ["accumulation", "author_adds_up", "ac1c446c7078", "1234567", "refuse"] * 2
-    table = plain_table(*(f"column {place}" for place in range(len(long))), "detail", wide="detail")
-    table.add_row(*long, "333 completions of this author add up")
-    console = screen(table)
-    with console.capture() as capture:
-        console.print(table)
-    shown = capture.get()
-
-    assert all(value in shown for value in long)
-    assert "333 completions of this" in shown
-    assert len(shown.splitlines()) <= 6
