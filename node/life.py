@@ -214,7 +214,7 @@ async def leave(life: Life) -> None:
             await life.compute.save(life.trained_round)
             life.saved_round = life.trained_round
     # Kept elsewhere, the head shows whether the whole ledger was written anew.
-    head = str(life.ledger.head())
+    head = life.ledger.noted_head()
     life.tell(
         "node_stopped",
         {"trained": life.trained_round, "saved": life.saved_round, "ledger_head": head},

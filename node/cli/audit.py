@@ -17,13 +17,16 @@ AuthorOption = Annotated[
     str | None, typer.Option("--author", help="Of this peer id, or of the one that ends so.")
 ]
 RoundOption = Annotated[
-    int | None, typer.Option("--round", help="Of this round only.", min=0, max=NUMBER_MAX)
+    int | None,
+    typer.Option("--round", help="Of this round only, counted from 0.", min=0, max=NUMBER_MAX),
 ]
 PromptOption = Annotated[
-    int | None, typer.Option("--prompt", help="Of this prompt only.", min=0, max=NUMBER_MAX)
+    int | None,
+    typer.Option("--prompt", help="Of this prompt only, counted from 0.", min=0, max=NUMBER_MAX),
 ]
 OutcomeOption = Annotated[
-    list[Outcome] | None, typer.Option("--outcome", help="With this outcome; may be repeated.")
+    list[Outcome] | None,
+    typer.Option("--outcome", metavar="OUTCOME", help=f"{', '.join(Outcome)}; may be repeated."),
 ]
 ReasonOption = Annotated[str | None, typer.Option("--reason", help="Decided for this reason only.")]
 StageOption = Annotated[str | None, typer.Option("--stage", help="Decided by this stage only.")]

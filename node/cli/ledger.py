@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from node.cli.options import ConfigOption, DataDirOption, SetOption, load
+from node.cli.options import ConfigOption, DataDirOption, SetOption, flowing, load
 
 if TYPE_CHECKING:
     from node.ledger.chain import Head
@@ -34,6 +34,7 @@ def ledger() -> None:
 
 
 @app.command()
+@flowing
 def verify(
     *,
     heads: HeadOption = None,
@@ -101,7 +102,7 @@ def proven(place: Path, heads: "list[Head]") -> "Proof":
 
 def head_of(proof: "Proof") -> str:
     """Return what is worth noting elsewhere."""
-    return f"{proof.path.parent.name}:{proof.head}"
+    return proof.head.noted(proof.path.parent.name)
 
 
 def as_json(proof: "Proof") -> str:

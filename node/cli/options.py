@@ -1,13 +1,17 @@
 """Options that several commands share, and the configuration that they end in."""
 
+import inspect
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
     from node.config import Loaded
+
+Command = TypeVar("Command", bound=Callable[..., None])
 
 ConfigOption = Annotated[
     list[Path] | None,
@@ -45,6 +49,13 @@ def assigned(loaded: "Loaded") -> tuple[str, ...]:
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         found.append(f"{section}.{key}={text}")
     return tuple(found)
+
+
+def flowing(command: Command) -> Command:
+    """Make each paragraph of a command's help one line, which a terminal breaks where it must."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    command.__doc__ = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+    return command
 
 
 def flat(values: list[str] | None) -> list[str] | None:

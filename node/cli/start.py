@@ -25,7 +25,9 @@ def start(
     model: Annotated[
         str | None, typer.Option(help="builtin:tiny, a directory, or a hub id.")
     ] = None,
-    rounds: Annotated[int | None, typer.Option(help="Stop after this many; 0: never.")] = None,
+    rounds: Annotated[
+        int | None, typer.Option(help="Stop after the round with this count; 0: never.")
+    ] = None,
     role: RoleOption = Role.HONEST,
     attack: AttackOption = None,
     payload: PayloadOption = None,

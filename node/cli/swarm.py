@@ -15,7 +15,7 @@ from node.cli.crew import (
     settled,
     shared_settings,
 )
-from node.cli.options import ConfigOption, SetOption
+from node.cli.options import ConfigOption, SetOption, flowing
 
 app = typer.Typer(no_args_is_help=True, help="A whole swarm on this machine.")
 
@@ -34,6 +34,7 @@ JsonOption = Annotated[
 
 
 @app.command("up")
+@flowing
 def up(
     *,
     nodes: Annotated[

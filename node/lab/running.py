@@ -210,7 +210,7 @@ class Meter:
             self._task,
             completed=self._pace.share,
             description=f"{self._over}/{self._cells} cells",
-            left=f"{left}; {cell.name} round {rounds}/{cell.rounds}",
+            left=f"{left}; {cell.name} rounds {rounds}/{cell.rounds}",
         )
         if self._prints and rounds == cell.rounds:
             print(f"{self._over}/{self._cells} {cell.name}; {left}", file=sys.stderr)

@@ -120,6 +120,10 @@ class Head:
     def __str__(self) -> str:
         return f"{self.seq}:{self.link.hex()}"
 
+    def noted(self, swarm: str) -> str:
+        """Return it as `ledger verify` prints it and takes it back: SWARM:LINK:DIGEST."""
+        return f"{swarm}:{self}"
+
 
 START = Head(0, GENESIS)
 """Where every chain begins."""

@@ -309,6 +309,10 @@ class Ledger:
         with self._reading() as file:
             return chain.head(file)
 
+    def noted_head(self) -> str:
+        """Return it with its swarm, as `ledger verify --head` takes it."""
+        return self.head().noted(self._path.parent.name)
+
     def close(self) -> None:
         """Close the file; everything in it is already safe."""
         self._file.close()

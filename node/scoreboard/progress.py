@@ -71,7 +71,7 @@ class Progress:
 def progress_table(members: Sequence[Lines], rounds: int, *, watches: bool = False) -> Table:
     """Return the table that a terminal shows while the swarm runs."""
     table = Table(title="drl-node swarm")
-    headings = ("node", "round", "peers", "out", "in", "refused", "reward", "held-out")
+    headings = ("node", "rounds", "peers", "out", "in", "refused", "reward", "held-out")
     for heading in (*headings, *(["shown"] if watches else [])):
         table.add_column(heading, justify="right")
     for index, lines in enumerate(members):
@@ -107,7 +107,7 @@ def progress_line(
     shown = " ".join(f"{each[-1]['shown_sampled']:.0%}" for each in found if each)
     seen = f"  shown {shown or '-'}" if watches else ""
     return (
-        f"round {lines[0]['round'] + 1}/{rounds}  "
+        f"rounds {lines[0]['round'] + 1}/{rounds}  "
         f"peers {min(line['peers'] for line in lines)}  "
         f"out {sum(line['published'] for line in lines)}  "
         f"in {sum(line['delivered'] for line in lines)}  "

@@ -74,6 +74,21 @@ def test_help_and_dry_run_load_neither_models_nor_networks(arguments: list[str])
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("swarm up", "is then horizontal, train.epochs 2 and train.learning_rate 3e-4, so that"),
+        (
+            "ledger verify",
+            "thing is named), with 3 where there is no ledger, or one that cannot be",
+        ),
+        ("findings", "accept, refuse, undecided;"),
+    ],
+)
+def test_help_is_broken_into_lines_by_the_terminal_alone(command: str, line: str) -> None:
+    assert line in run(*command.split(), "--help", COLUMNS="80").stdout
+
+
 def test_dry_run_prints_what_holds_and_where_it_came_from(tmp_path: Path) -> None:
     config = tmp_path / "node.toml"
     config.write_text("[swarm]\nshares = 2\n")

@@ -116,7 +116,7 @@ def test_a_line_of_progress_names_round_messages_reward_and_accuracy(
 ) -> None:
     line = progress_line(members, 1, 20)
 
-    assert line == "round 2/20  peers 1  out 16  in 16  reward 1.25  held-out 50% 50%"
+    assert line == "rounds 2/20  peers 1  out 16  in 16  reward 1.25  held-out 50% 50%"
 
 
 def test_away_from_a_terminal_each_round_is_told_once(
@@ -126,7 +126,7 @@ def test_away_from_a_terminal_each_round_is_told_once(
         progress.show(members)
         progress.show(members)
 
-    assert capsys.readouterr().err.count("round 2/20") == 1
+    assert capsys.readouterr().err.count("rounds 2/20") == 1
 
 
 # Under attack.

@@ -1,6 +1,7 @@
 """A node lives alone, ends at once when told to, and goes on where it was, however it ended."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -71,6 +72,7 @@ def test_a_signal_ends_a_node_within_five_seconds_and_it_goes_on_as_the_same_pee
     assert node.process.returncode == 0, node.log
     assert took_s < 10
     stopped = node.events("node_stopped")[-1]
+    assert re.fullmatch(r"[0-9a-f]{16}:\d+:[0-9a-f]{64}", stopped["ledger_head"])
     again = node.start().join_line()
     assert again.split("/p2p/")[1] == address.split("/p2p/")[1]
     resumed = node.await_rounds(len(node.rounds()) + 1)[-1]["round"]

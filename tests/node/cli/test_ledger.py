@@ -64,6 +64,7 @@ def test_a_head_that_was_printed_is_found_again_when_the_node_has_gone_on(
 ) -> None:
     head = json.loads(asked(tmp_path, "--json")[1])["head"]
     with closing(Ledger(kept)) as ledger:
+        assert ledger.noted_head() == head  # as a node that ends logs it
         ledger.close_round(3)
 
     assert asked(tmp_path, "--head", head)[0] == 0
