@@ -75,20 +75,25 @@ def from_file(path: Path, data_dir: Path) -> Saved:
     """Return the messages of a file.
 
     Raises:
-        ConfigFault: It cannot be read, is empty or too large.
+        ConfigFault: It cannot be read, is empty, too large, or holds something else.
     """
+    again = "`drl-node rollouts export FILE.contribution --contribution ID` writes such files."
     try:
         size = path.stat().st_size
         content = path.read_bytes() if 0 < size <= FILE_BYTES_MAX else b""
     except OSError as error:
         raise ConfigFault(f"{path} cannot be read: {error}.", fix="Check the path.") from error
     if not content:
-        fix = "`drl-node rollouts export FILE.contribution --contribution ID` writes such files."
-        raise ConfigFault(f"{path} has {size} bytes: no contribution has.", fix=fix)
+        raise ConfigFault(f"{path} has {size} bytes: no contribution has.", fix=again)
     messages = cut(content)
-    label = label_of(messages[0])
-    run_dir = data_dir / "swarms" / label.swarm.hex()[:16] if label else None
-    known = run_dir is not None and (run_dir / LEDGER).exists()
+    labels = [label for message in messages if (label := label_of(message)) is not None]
+    if len(labels) < len(messages):
+        # Admission would read as far as the swarm's name, and take the rest for another swarm's.
+        raise ConfigFault(
+            f"{path} is cut off, damaged, or no contribution of this release.", fix=again
+        )
+    run_dir = data_dir / "swarms" / labels[0].swarm.hex()[:16]
+    known = (run_dir / LEDGER).exists()
     return Saved(messages=messages, run_dir=run_dir if known else None, origin=str(path))
 
 

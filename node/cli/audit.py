@@ -178,6 +178,8 @@ def verify(
 
     loaded = load(config, {("node", "data_dir"): data_dir}, assignments)
     saved = saved_contribution(named, loaded.config.data_dir)
+    if not json_output:
+        typer.echo(f"judging {saved.origin} again; first the model is loaded", err=True)
 
     from node.audit import showing
     from node.audit.examination import examine

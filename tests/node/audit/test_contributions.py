@@ -139,13 +139,25 @@ def test_a_file_of_an_impossible_size_is_not_read(tmp_path: Path, size: int) -> 
         saved_contribution(str(path), tmp_path)
 
 
-@pytest.mark.parametrize("content", [b"\x00", b"\x9a\x01", b"\xc1" * 50, b"\x9a" * 3000])
-def test_a_file_of_anything_else_names_no_swarm(tmp_path: Path, content: bytes) -> None:
-    """Admission will say what is wrong with it."""
+@pytest.mark.parametrize(
+    "content", [b"\x00", b"\x9a\x01", b"\xc1" * 50, b"\x9a" * 3000, b'{"round_index": 4}\n']
+)
+def test_a_file_of_anything_else_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "one.contribution"
     path.write_bytes(content)
 
-    saved = saved_contribution(str(path), tmp_path)
+    with pytest.raises(ConfigFault, match="cut off, damaged, or no contribution"):
+        saved_contribution(str(path), tmp_path)
 
-    assert saved.run_dir is None
-    assert b"".join(saved.messages) == content
+
+@pytest.mark.parametrize("kept", [0.4, 0.6, 1.5, 1.99])
+def test_a_file_that_was_cut_off_is_not_taken_for_another_swarms(
+    life: Any, tmp_path: Path, kept: float
+) -> None:
+    """Its first bytes name the swarm, and a whole part may stand before the one that is cut."""
+    (message,) = life.sealed(life.by(1, LAST))
+    path = tmp_path / "one.contribution"
+    path.write_bytes((message * 2)[: int(kept * len(message))])
+
+    with pytest.raises(ConfigFault, match="cut off, damaged, or no contribution"):
+        saved_contribution(str(path), life.data_dir)

@@ -5,12 +5,14 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import pytest
+from typer.testing import CliRunner
 
 from node.audit.contributions import saved_contribution
 from node.audit.examination import Examination, examine
 from node.audit.findings import show_findings
 from node.audit.rollouts import show_rollouts
 from node.audit.showing import show, show_refusal, to_json
+from node.cli.program import app
 from node.ledger import Wanted
 from protocol.errors import Reason, Rejected
 
@@ -77,6 +79,19 @@ def test_machines_read_one_object_of_plain_numbers(found: Examination, *, explai
         (guilty, *_) = [token for token in first["tokens"] if token["at_fault"]]
         assert (guilty["outside"], guilty["margin"]) == (True, None)
         assert {token["outside"] for token in read["completions"][1]["tokens"]} == {False}
+
+
+@pytest.mark.parametrize(("more", "told"), [((), "first the model is loaded"), (("--json",), "")])
+def test_who_waits_for_the_model_is_told_what_for(
+    life: Any, spoilt: Any, more: tuple[str, ...], told: str
+) -> None:
+    named = life.named(spoilt)
+    ended = CliRunner().invoke(app, ["verify", named, "--data-dir", str(life.data_dir), *more])
+
+    assert ended.exit_code == 1
+    assert told in ended.stderr
+    assert bool(told) == bool(ended.stderr)
+    assert "judging" not in ended.stdout
 
 
 def test_a_refusal_at_the_gate_is_told_with_its_meaning(
