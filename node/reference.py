@@ -102,6 +102,7 @@ def exit_codes() -> str:
     found[faults.EXIT_REFUSED] += " `verify`: something in the contribution is refused."
     found[faults.EXIT_UNHEALTHY] += " `health`: the node has finished no round of late."
     found[faults.EXIT_UNPROVEN] += " `ledger verify`: something in a ledger does not fit."
+    found[faults.Fault.exit_code] += " `lab run`: a cell could not be run; the others are kept."
     found[faults.EXIT_INTERRUPTED] = "Interrupted before there was anything to save."
     found[faults.EXIT_BUG] = "A bug of drl-node; please report the traceback."
     return table(["code", "meaning"], [[str(code), found[code]] for code in sorted(found)])

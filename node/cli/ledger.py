@@ -106,20 +106,22 @@ def head_of(proof: "Proof") -> str:
 
 
 def as_json(proof: "Proof") -> str:
-    """Return a proof as one line of JSON."""
+    """Return a proof as one line of JSON; where something does not fit, no count is known."""
+    counts = {
+        "head": head_of(proof),
+        "links": proof.links,
+        "dropped": proof.anchor.seq,
+        "rounds": proof.rounds,
+        "last_round": None if proof.last_round < 0 else proof.last_round,
+        "signed": proof.signed,
+        "heard": proof.heard,
+    }
     fields = {
         "ledger": str(proof.path),
         "fits": proof.misfit is None,
         "misfit": None if proof.misfit is None else asdict(proof.misfit),
-        "head": None if proof.misfit else head_of(proof),
-        "links": proof.links,
-        "dropped": proof.anchor.seq,
-        "rounds": proof.rounds,
-        "last_round": proof.last_round,
-        "signed": proof.signed,
-        "heard": proof.heard,
     }
-    return json.dumps(fields)
+    return json.dumps(fields | (counts if proof.misfit is None else dict.fromkeys(counts)))
 
 
 def told(proof: "Proof") -> str:

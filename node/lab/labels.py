@@ -55,7 +55,7 @@ def charts(
     of their own only where nobody attacks at all.
     """
     attacking = [one for one in conditions if not one.is_clean] or list(conditions)
-    found: dict[tuple[str, ...], list[Condition]] = {}
+    found: dict[tuple[object, ...], list[Condition]] = {}
     for one in attacking:
         found.setdefault(tuple(one.axes[name] for name in figures), []).append(one)
     clean = [one for one in conditions if one.is_clean and one not in attacking]

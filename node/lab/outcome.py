@@ -16,6 +16,7 @@ from node.lab.folder import SOURCE, Folder, is_whole
 from node.lab.intervals import Share, Spread, pooled, spread
 from node.lab.spec import AXES
 from node.payload import PayloadKind
+from node.settings import plain
 
 EVALUATED: Mapping[str, str] = {
     "asr_greedy": "shown_greedy",
@@ -117,9 +118,10 @@ class Condition:
         return self.runs[0].cell
 
     @property
-    def axes(self) -> dict[str, str]:
-        """What tells it from other conditions."""
-        return {name: str(getattr(self.cell, name)) for name in AXES}
+    def axes(self) -> dict[str, object]:
+        """What tells it from other conditions, as plain values."""
+        told = plain(self.cell)
+        return {name: told[name] for name in AXES}
 
     @property
     def is_clean(self) -> bool:

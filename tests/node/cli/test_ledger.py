@@ -85,9 +85,20 @@ def test_what_does_not_fit_ends_with_one_and_is_named_for_people_and_machines(
     assert "DOES NOT FIT" in said
     assert "round 1, what this node signed" in said
     assert "identity.key" in said
-    assert (line["fits"], line["head"]) == (False, None)
+    assert line["fits"] is False
+    counts = ("head", "links", "dropped", "rounds", "last_round", "signed", "heard")
+    assert {line[name] for name in counts} == {None}
     assert line["misfit"]["where"].startswith("round 1")
     assert line["misfit"].keys() == {"where", "expected", "found", "fix"}
+
+
+def test_a_ledger_without_a_closed_round_has_no_last_one(tmp_path: Path) -> None:
+    place = tmp_path / "swarms" / SWARM
+    place.mkdir(parents=True)
+    Ledger(place / "ledger.db").close()
+    line = json.loads(asked(tmp_path, "--json")[1])
+
+    assert (line["fits"], line["rounds"], line["last_round"]) == (True, 0, None)
 
 
 def test_one_of_several_ledgers_that_does_not_fit_is_enough(kept: Path, tmp_path: Path) -> None:

@@ -124,6 +124,16 @@ def test_decoys_are_no_poison_that_was_caught(
     assert told["completions"]["decoy"]["refused"]["value"] == 1.0
 
 
+def test_machines_read_what_tells_conditions_apart_as_what_it_is(half_run: Folder) -> None:
+    told = json.loads(json.dumps(machine_report(outcome_of(half_run))))["conditions"]
+
+    assert [(one["nodes"], one["malicious"], one["heterogeneous"]) for one in told] == [
+        *[(2, 1, False)] * 2,
+        *[(2, 0, False)] * 2,
+    ]
+    assert {one["mode"] for one in told} == {"horizontal"}
+
+
 def test_a_half_finished_run_is_reported_and_says_what_is_missing(
     half_run: Folder, tmp_path: Path
 ) -> None:
