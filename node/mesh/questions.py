@@ -158,14 +158,13 @@ class Questions:
         Raises:
             JudgeError: `answer` failed.
         """
+        answered = False
         self._served.add(asker)
         try:
-            answered = False
             with trio.move_on_after(ASK_S) as patience:
                 answered = await self._exchange(stream, asker)
             if patience.cancelled_caught:
                 self._charge(stream, asker, SLOW_PAUSE_S / ANSWER_PAUSE_S)
-            return answered
         except JudgeError:
             raise
         except FrameError as refusal:
@@ -174,7 +173,7 @@ class Questions:
             return False  # mostly a connection that broke: no proof of a fault
         finally:
             self._served.discard(asker)
-        return False
+        return answered
 
     def _admits(self, stream: INetStream, asker: PeerId) -> bool:
         """Say whether a peer, its address and all together may ask now, and note that they have."""
