@@ -47,6 +47,10 @@ ASK_S, ASK_S_MAX = 2.0, 16.0
 """How long a node waits before it asks a neighbour what it may have missed, and asks again: at
 first, and at most. It waits twice as long each time, since most of its waiting has other causes."""
 
+ROUNDS_A_STEP = 1 << 14
+"""Rounds that the beacon is walked between two looks at the network: some 15 ms. A peer may claim
+to be millions ahead."""
+
 ASKED_ON_LANDING = 3
 """How many neighbours a node asks for a round that it has jumped to."""
 
@@ -346,6 +350,9 @@ async def make_up(node: Participant, peer: PeerId) -> None:
 
 async def land(node: Participant, round_index: int) -> None:
     """Begin with the round of a jump: what was said of it before was passed over here."""
+    for step in range(node.gate.open_round, round_index, ROUNDS_A_STEP):
+        node.schedule.reach(step)
+        await trio.lowlevel.checkpoint()
     node.gate.open(round_index)
     async with trio.open_nursery() as nursery:
         for peer in node.mesh.peers()[:ASKED_ON_LANDING] if node.asks else ():

@@ -41,6 +41,10 @@ class Schedule:
             self._shares[key] = share
         return self._shares[key]
 
+    def reach(self, round_index: int) -> None:
+        """Have a round's beacon at hand: whoever goes far ahead can do so in steps."""
+        self._beacon.value(round_index)
+
     def is_assigned(self, round_index: int, author: PeerId, prompt_index: int) -> bool:
         """Tell whether an author may answer a prompt in a round."""
         if self._parameters.prompt_choice is PromptChoice.FREE:

@@ -223,6 +223,31 @@ async def test_whoever_jumps_asks_what_was_said_in_that_round_before(
         assert {one.author for one in jumps.mailbox.take(9)} == {keys[0].peer_id}
 
 
+async def test_a_jump_over_a_million_rounds_does_not_stop_the_node(
+    swarm: Swarm, keys: list[Keypair]
+) -> None:
+    """Whoever is alone follows where the only voice says it is; the beacon is walked there."""
+    waited_s = [0.0]
+
+    async def go_on_beside() -> None:
+        while True:
+            began_s = trio.current_time()
+            await trio.lowlevel.checkpoint()
+            waited_s.append(trio.current_time() - began_s)
+
+    async with swarm.join(keys[0]) as jumps, trio.open_nursery() as nursery:
+        nursery.start_soon(go_on_beside)
+        began_s = trio.current_time()
+        await land(jumps, 10**6)
+        assert jumps.schedule.prompts(10**6, keys[0].peer_id)
+        await trio.lowlevel.checkpoint()
+        lasted_s = trio.current_time() - began_s
+        nursery.cancel_scope.cancel()
+
+    assert jumps.gate.open_round == 10**6
+    assert max(waited_s) < lasted_s / 4
+
+
 async def test_a_silent_peer_costs_one_deadline_and_no_more(
     swarm: Swarm, keys: list[Keypair], autojump_clock: MockClock
 ) -> None:
