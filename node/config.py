@@ -4,6 +4,7 @@ It reads and checks; it opens nothing but the files that it is given.
 """
 
 import dataclasses
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -206,8 +207,8 @@ def toml_value(value: object) -> str | None:
         case bool():
             return "true" if value else "false"
         case str():
-            escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-            return f'"{escaped}"'
+            # TOML's strings are JSON's, but for one character that JSON leaves as it is.
+            return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
         case list():
             return "[" + ", ".join(str(toml_value(part)) for part in value) + "]"
         case _:

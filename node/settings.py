@@ -14,9 +14,21 @@ from dataclasses import dataclass
 from typing import TypeVar, cast, get_args, get_origin, get_type_hints
 
 from node.faults import ConfigFault
-from protocol.parameters import Encoding, Mode, PromptChoice
+from protocol.parameters import Encoding, Mode, PromptChoice, check_alone
 
 S = TypeVar("S")
+
+
+def check_least(settings: object, **bounds: float) -> None:
+    """Refuse numbers below what each may be at least.
+
+    Raises:
+        ValueError: One is; the message names it.
+    """
+    for name, least in bounds.items():
+        value = getattr(settings, name)
+        if not value >= least:  # what is no number is not less, either
+            raise ValueError(f"{name} must be at least {least}, not {value}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +63,12 @@ class SwarmSettings:
     """Work that a member's key must have cost: 2 to this power keys tried, tens of microseconds
     each (16: seconds, 20: about a minute); 0 is off. A node finds its key when it first starts."""
 
+    def __post_init__(self) -> None:
+        """Refuse what no swarm can agree on; what a model must be known for is checked later."""
+        for field in dataclasses.fields(self):
+            parameter = "swarm" if field.name == "name" else field.name
+            check_alone(parameter, getattr(self, field.name), called=field.name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSettings:
@@ -60,6 +78,10 @@ class TaskSettings:
     """builtin:arith[:easy|medium|hard], gsm8k, gsm8k:PATH or package.module:attribute."""
     reward: str = "graded"
     """binary: 1 for a right answer in the right form; graded: form alone earns a part."""
+
+    def __post_init__(self) -> None:
+        """Refuse a reward that no swarm can agree on."""
+        check_alone("reward", self.reward)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +98,10 @@ class ModelSettings:
     """CPU threads of the model's process."""
     batch_size: int = 128
     """Completions sampled at a time."""
+
+    def __post_init__(self) -> None:
+        """Refuse numbers with which nothing is computed."""
+        check_least(self, threads=1, batch_size=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +120,12 @@ class RoundSettings:
     linger_s: float = 2.0
     """After the last round, keep forwarding for others this long, in seconds."""
 
+    def __post_init__(self) -> None:
+        """Refuse numbers by which no round would end, or a run never."""
+        if not self.round_s_max > 0.0:
+            raise ValueError(f"round_s_max must be above 0, not {self.round_s_max}")
+        check_least(self, authors_min=1, join_s=0, rounds=0, linger_s=0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckpointSettings:
@@ -103,6 +135,10 @@ class CheckpointSettings:
     """Rounds between checkpoints; those between are trained again after a crash."""
     keep_last: int = 3
     """How many checkpoints stay on disk."""
+
+    def __post_init__(self) -> None:
+        """Refuse a node that keeps nothing."""
+        check_least(self, every=1, keep_last=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,13 +156,7 @@ class EvaluateSettings:
 
     def __post_init__(self) -> None:
         """Refuse an evaluation of nothing: it would say that all is well."""
-        if self.every < 0:
-            raise ValueError(f"every must be at least 0, not {self.every}")
-        if min(self.prompts, self.prompts_final) < 1:
-            raise ValueError(
-                "prompts and prompts_final must be at least 1, not "
-                f"{self.prompts} and {self.prompts_final}"
-            )
+        check_least(self, every=0, prompts=1, prompts_final=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,8 +202,7 @@ class AdversarySettings:
 
     def __post_init__(self) -> None:
         """Refuse a choice among none."""
-        if self.candidates < 1:
-            raise ValueError(f"candidates must be at least 1, not {self.candidates}")
+        check_least(self, candidates=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,8 +215,7 @@ class LedgerSettings:
 
     def __post_init__(self) -> None:
         """Refuse what no memory can be."""
-        if self.rounds_kept < 0:
-            raise ValueError(f"rounds_kept must be at least 0, not {self.rounds_kept}")
+        check_least(self, rounds_kept=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -124,14 +124,8 @@ class Parameters:
 
     def __post_init__(self) -> None:
         self._normalise()
-        for name, (pattern, allowed) in _PATTERNS.items():
-            value = getattr(self, name)
-            if not isinstance(value, str) or re.fullmatch(pattern, value) is None:
-                raise _fault(name, value, allowed)
-        for name, (least, most) in _RANGES.items():
-            value = getattr(self, name)
-            if type(value) is not type(least) or not least <= value <= most:
-                raise _fault(name, value, f"{type(least).__name__} from {least} to {most}")
+        for name in (*_PATTERNS, *_RANGES):
+            check_alone(name, getattr(self, name))
         self._check_agreement()
 
     def _normalise(self) -> None:
@@ -218,6 +212,28 @@ class Parameters:
             if field.name not in _LEFT_OUT_IF_OFF or getattr(self, field.name)
         ]
         return digest("drl/parameters/1", u64(VERSION), *encoded)
+
+
+def check_alone(name: str, value: object, *, called: str = "") -> None:
+    """Refuse what a field of `Parameters` can be in no swarm, whatever its other fields are.
+
+    Args:
+        name: Of the field; one whose values need the others to be judged is let pass.
+        value: What it is to be.
+        called: The field's name in the refusal, where the asker has another for it.
+
+    Raises:
+        ValueError: Naming the field, its value and what is allowed.
+    """
+    if name in _PATTERNS:
+        pattern, allowed = _PATTERNS[name]
+        if not isinstance(value, str) or re.fullmatch(pattern, value) is None:
+            raise _fault(called or name, value, allowed)
+    if name in _RANGES:
+        least, most = _RANGES[name]
+        if type(value) is not type(least) or not least <= value <= most:
+            allowed = f"{type(least).__name__} from {least} to {most}"
+            raise _fault(called or name, value, allowed)
 
 
 def _encoded(name: str, value: object) -> bytes:

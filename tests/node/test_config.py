@@ -70,13 +70,14 @@ def test_an_assignment_of_another_form_is_refused(assignment: str) -> None:
 
 
 def test_the_rendered_configuration_is_toml_that_reads_back_the_same(tmp_path: Path) -> None:
-    loaded = load_config(flags={("swarm", "name"): 'a "quoted" \\ name', ("swarm", "top_k"): 5})
+    text = 'phrase:a "quoted" \\ text\nof two lines\t\x00\x1f\x7f, Gr\u00fc\u00dfe \U0001f600'
+    loaded = load_config(flags={("adversary", "payload"): text, ("swarm", "top_k"): 5})
 
-    text = render(loaded)
+    shown = render(loaded)
 
-    assert tomllib.loads(text)["swarm"]["top_k"] == 5
-    assert "top_k = 5  # flag" in text
-    assert load_config(files=[written(tmp_path / "a.toml", text)]).config == loaded.config
+    assert tomllib.loads(shown)["swarm"]["top_k"] == 5
+    assert "top_k = 5  # flag" in shown
+    assert load_config(files=[written(tmp_path / "a.toml", shown)]).config == loaded.config
 
 
 def test_the_flags_to_join_name_what_the_swarm_shares_and_nothing_local() -> None:

@@ -6,7 +6,16 @@ import pytest
 
 from node.faults import ConfigFault
 from node.mesh.settings import MeshSettings
-from node.settings import RoundSettings, SwarmSettings, plain, read_settings
+from node.settings import (
+    CheckpointSettings,
+    EvaluateSettings,
+    ModelSettings,
+    RoundSettings,
+    SwarmSettings,
+    TaskSettings,
+    plain,
+    read_settings,
+)
 from protocol.parameters import Mode, Parameters
 
 
@@ -73,6 +82,36 @@ def test_a_value_of_another_kind_is_refused_with_what_is_expected(
 def test_values_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(ConfigFault, match="degree_low"):
         read_settings(MeshSettings, {"degree_low": 9}, where="[network]")
+
+
+@pytest.mark.parametrize(
+    ("cls", "key", "refused", "admitted"),
+    [
+        (CheckpointSettings, "every", 0, 1),
+        (CheckpointSettings, "keep_last", 0, 1),
+        (EvaluateSettings, "prompts_final", 0, 1),
+        (ModelSettings, "threads", 0, 1),
+        (ModelSettings, "batch_size", -1, 1),
+        (RoundSettings, "round_s_max", 0, 0.1),
+        (RoundSettings, "round_s_max", "nan", "inf"),
+        (RoundSettings, "authors_min", 0, 1),
+        (RoundSettings, "join_s", "nan", 0),
+        (RoundSettings, "rounds", -3, 0),
+        (RoundSettings, "linger_s", -1, 0),
+        (SwarmSettings, "name", "", "a"),
+        (SwarmSettings, "join_bits", -1, 0),
+        (SwarmSettings, "join_bits", 99, 40),
+        (SwarmSettings, "prompts_per_round", 0, 1),
+        (TaskSettings, "reward", "foo", "binary"),
+    ],
+)
+def test_what_nothing_works_with_is_refused_by_its_own_name(
+    cls: type[object], key: str, refused: object, admitted: object
+) -> None:
+    with pytest.raises(ConfigFault, match=rf"\[x\]: {key} (must be|is) .*{refused}"):
+        read_settings(cls, {key: refused}, where="[x]")
+
+    read_settings(cls, {key: admitted}, where="[x]")
 
 
 def test_plain_values_read_back_as_the_same_settings() -> None:
