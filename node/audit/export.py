@@ -1,5 +1,6 @@
 """Rollouts to a file that appears whole or not at all; no file is replaced unasked."""
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -89,8 +90,13 @@ def check_absent(path: Path, *, force: bool) -> None:
 
     Raises:
         ConfigFault: It is there.
+        DiskFault: No file can have that name.
     """
-    if not force and path.exists():
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        raise unwritable(path, error) from error
+    if is_there and not force:
         raise ConfigFault(f"{path} is there already.", fix="Name another file, or give --force.")
 
 
@@ -110,10 +116,16 @@ def appearing(path: Path, *, force: bool) -> Iterator[Path]:
         check_absent(path, force=force)
         temporary.replace(path)
     except OSError as error:
-        fix = "Check that the directory is there and may be written, and free some space."
-        raise DiskFault(f"{path} cannot be written: {error}.", fix=fix) from error
+        raise unwritable(path, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # what was wrong with it was said already
+            temporary.unlink(missing_ok=True)
+
+
+def unwritable(path: Path, error: OSError) -> DiskFault:
+    """Return the fault of a file that the system does not let be written."""
+    fix = "Check that the directory is there and may be written, and free some space."
+    return DiskFault(f"{path} cannot be written: {error.strerror}.", fix=fix)
 
 
 def write_jsonl(path: Path, found: Iterable[Finding]) -> int:

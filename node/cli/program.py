@@ -1,11 +1,19 @@
 """The whole program: its commands joined, and what ends one turned into an exit code."""
 
+import errno
+import os
 import sys
 from typing import NoReturn
 
 import typer
 
 from node.cli import attack, audit, health, identity, lab, ledger, peers, start, swarm
+
+UNPRINTED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE})
+"""What the system answers where standard output goes to a disk that is full or failing, or to
+nobody; elsewhere what a disk says is a fault with a file's name already."""
+
+STANDARD_OUTPUT = 1
 
 app = typer.Typer(
     name="drl-node",
@@ -45,7 +53,11 @@ app.add_typer(ledger.app, name="ledger")
 def main() -> None:
     """Run a command; end with the exit code that README documents."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            if sys.stdout is not None:  # as it is where nobody has opened it
+                sys.stdout.flush()  # while what refuses it can still be told
     except BaseException as error:  # noqa: BLE001 - the top: every end becomes an exit code
         end(error)
 
@@ -55,6 +67,8 @@ def end(error: BaseException) -> NoReturn:
     from node.faults import EXIT_BUG, EXIT_INTERRUPTED, Fault
 
     found = innermost(error)
+    if isinstance(found, OSError) and (found.errno in UNPRINTED and found.filename is None):
+        found = unprinted(found)
     if isinstance(found, SystemExit):
         raise found
     if isinstance(found, KeyboardInterrupt):
@@ -69,6 +83,20 @@ def end(error: BaseException) -> NoReturn:
         "drl-node: this is a bug of drl-node; please report it with the lines above.", err=True
     )
     sys.exit(EXIT_BUG)
+
+
+def unprinted(error: OSError) -> BaseException:
+    """Return what it means that a command's output went nowhere, and let the rest of it go there.
+
+    Who reads no further, as `head`, wants no words.
+    """
+    from node.faults import DiskFault
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), STANDARD_OUTPUT)
+    if isinstance(error, BrokenPipeError):
+        return SystemExit(1)  # as click ends where it is the first to see it
+    fix = "Free some space where the output goes, or send it elsewhere."
+    return DiskFault(f"The output cannot be written: {error.strerror}.", fix=fix)
 
 
 def innermost(error: BaseException) -> BaseException:

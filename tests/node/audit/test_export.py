@@ -122,15 +122,24 @@ def test_a_file_that_is_there_is_replaced_only_when_asked(
     assert [one.name for one in tmp_path.iterdir()] == ["mine"]
 
 
-def test_a_place_that_cannot_be_written_is_named(life: Any, tmp_path: Path) -> None:
-    with pytest.raises(DiskFault, match="no/such"):
-        export(
-            life.data_dir,
-            tmp_path / "no/such/place.jsonl",
-            OLDEST_FIRST,
-            form=Format.JSONL,
-            force=False,
-        )
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("no/such/place.jsonl", "No such file"),
+        ("file/x.jsonl", "Not a directory"),
+        ("a" * 250, "too long"),
+        ("a" * 300, "too long"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_named(
+    life: Any, tmp_path: Path, name: str, says: str
+) -> None:
+    (tmp_path / "file").write_text("mine")
+
+    with pytest.raises(DiskFault, match=f"{name} cannot be written: .*{says}"):
+        export(life.data_dir, tmp_path / name, OLDEST_FIRST, form=Format.JSONL, force=False)
+
+    assert [one.name for one in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_ledger_that_breaks_in_the_midst_leaves_no_file(own_life: Any, tmp_path: Path) -> None:

@@ -46,3 +46,38 @@ def test_to_trust_who_cannot_be_ends_with_two_and_writes_nothing(tmp_path: Path)
     assert end.returncode == 2
     assert "is no peer id" in end.stderr
     assert not (tmp_path / "roster.json").exists()
+
+
+def test_output_that_goes_to_a_full_disk_ends_with_six() -> None:
+    """Small enough to be written at the very end."""
+    with Path("/dev/full").open("w") as full:
+        end = subprocess.run(
+            [sys.executable, "-m", "node", "attack", "list", "--json"],
+            check=False,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    assert end.returncode == 6
+    assert end.stderr.startswith("drl-node: The output cannot be written: No space left")
+
+
+def test_the_home_of_nobody_ends_with_two() -> None:
+    end = ended("peers", "list", "--data-dir", "~nobody.known/x")
+
+    assert end.returncode == 2
+    assert "'~nobody.known/x': nobody here has such a home" in end.stderr
+
+
+def test_a_file_for_a_swarms_directory_ends_with_three_and_is_not_said_to_be_kept(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "swarm"
+    place.write_text("mine")
+
+    end = ended("swarm", "up", "--dir", str(place))
+
+    assert end.returncode == 3
+    assert "is a file, not a directory" in end.stderr
+    assert "kept" not in end.stderr
