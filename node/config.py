@@ -25,6 +25,7 @@ from node.settings import (
     SwarmSettings,
     TaskSettings,
     VerifySettings,
+    home_resolved,
     nearest,
     plain,
     read_settings,
@@ -69,7 +70,7 @@ class NodeConfig:
     @property
     def data_dir(self) -> Path:
         """The data directory, with `~` resolved."""
-        return Path(self.node.data_dir).expanduser().absolute()
+        return home_resolved(self.node.data_dir).absolute()
 
     @property
     def engine_settings(self) -> EngineSettings:

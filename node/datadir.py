@@ -33,6 +33,55 @@ def make_private_directory(path: Path, *, option: str = "--data-dir") -> None:
 
 
 @contextmanager
+def looking_at(path: Path) -> Iterator[None]:
+    """Tell what this user may not look at from what is not there.
+
+    Raises:
+        DataDirFault: The system refuses to say what is there.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DataDirFault(
+            f"{path} cannot be read: {error.strerror}.",
+            fix="Make it readable for this user, or name another place.",
+        ) from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything has this name.
+
+    Raises:
+        DataDirFault: This user may not look.
+    """
+    with looking_at(path):
+        return path.exists()
+
+
+def entries(path: Path) -> list[Path]:
+    """Return what is in a directory, by name; nothing where there is none.
+
+    Raises:
+        DataDirFault: This user may not look, or it is something other than a directory.
+    """
+    with looking_at(path):
+        try:
+            return sorted(path.iterdir())
+        except FileNotFoundError:
+            return []
+
+
+def swarm_files(data_dir: Path, name: str) -> list[Path]:
+    """Return the files of one name, of all swarms that a node took part in.
+
+    Raises:
+        DataDirFault: As `entries`.
+    """
+    places = entries(data_dir / "swarms")
+    return [place / name for place in places if is_there(place / name)]
+
+
+@contextmanager
 def lock_directory(path: Path, *, option: str = "--data-dir") -> Iterator[None]:
     """Hold a directory for this process, so that no second node signs with its key.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from node.datadir import make_private_directory
+from node.datadir import is_there, make_private_directory
 from node.faults import DiskFault, IdentityFault
 from node.settings import SwarmSettings
 from node.whole import write_whole
@@ -74,11 +74,11 @@ def load_or_create_key(
     Raises:
         IdentityFault: The file is readable by others, is no key, cannot be read, or holds a key
             that does not solve the puzzle.
-        DataDirFault: Its directory cannot be made.
+        DataDirFault: Its directory cannot be made or looked into.
         DiskFault: The key cannot be written.
     """
     make_private_directory(path.parent)
-    if not path.exists():
+    if not is_there(path):
         create_key(path, _searched(puzzle, told))
     keypair = load_key(path)
     if zero_bits(puzzle.swarm, keypair.peer_id) < puzzle.bits:

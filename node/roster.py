@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from node.faults import ConfigFault, DiskFault
+from node.faults import ConfigFault, DataDirFault, DiskFault
 from node.standing import TrustSettings
 from node.whole import write_whole
 from protocol.identity import PeerId
@@ -73,12 +73,16 @@ def read_roster(path: Path) -> Roster:
 
     Raises:
         ConfigFault: The file is not as `write_roster` writes it; the entry at fault is named.
+        DataDirFault: It cannot be read.
     """
     try:
         read = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Roster()
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        fix = "Make it readable for this user: without it nobody is trusted or banned."
+        raise DataDirFault(f"{path} cannot be read: {error.strerror}.", fix=fix) from error
+    except (ValueError, RecursionError) as error:
         raise _broken(path, str(error)) from error
     if not isinstance(read, dict) or set(read) != {"trusted", "banned"}:
         raise _broken(path, "it does not hold just the lists trusted and banned")
@@ -120,6 +124,7 @@ def watch_roster(data_dir: Path, settings: TrustSettings) -> "WatchedRoster":
 
     Raises:
         ConfigFault: One of the two names somebody who cannot be.
+        DataDirFault: The file cannot be read.
     """
     try:
         trusted = frozenset(parse_peer(peer) for peer in settings.trusted)
@@ -136,7 +141,8 @@ class WatchedRoster:
         trusted: Peers that are trusted whatever the file says.
 
     Raises:
-        ConfigFault: The file is broken now. Once it was read, a broken one changes nothing.
+        ConfigFault, DataDirFault: The file is broken now, or cannot be read. Once it was read,
+            such a one changes nothing.
     """
 
     def __init__(self, path: Path, trusted: frozenset[PeerId] = frozenset()) -> None:
@@ -153,7 +159,7 @@ class WatchedRoster:
         self._seen = stamp
         try:
             self._roster = read_roster(self._path)
-        except ConfigFault as fault:
+        except (ConfigFault, DataDirFault) as fault:
             return fault.cause
         return None
 

@@ -11,12 +11,26 @@ import enum
 import types
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar, cast, get_args, get_origin, get_type_hints
 
 from node.faults import ConfigFault
 from protocol.parameters import Encoding, Mode, PromptChoice, check_alone
 
 S = TypeVar("S")
+
+
+def home_resolved(text: str) -> Path:
+    """Return a path as an operator writes it, with `~` resolved.
+
+    Raises:
+        ConfigFault: It is the home of somebody whom this machine does not know.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        fix = "Write the path out, or ./~ for a name that begins so."
+        raise ConfigFault(f"{text!r}: nobody here has such a home.", fix=fix) from error
 
 
 def check_least(settings: object, **bounds: float) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from node.datadir import make_private_directory
+from node.datadir import entries, make_private_directory
 from node.faults import EXIT_OK, EXIT_SWARM, ConfigFault, IdentityFault
 from node.keyfile import NO_PUZZLE, Puzzle, create_key, seeded_keypair
 from node.payload import Payload
@@ -120,7 +120,8 @@ def run_swarm(plan: SwarmPlan) -> int:
         ConfigFault: Another swarm's nodes are in the plan's directory.
         Fault: A node's directory or key cannot be written.
     """
-    check_is_new(plan.directory)
+    if plan.directory is not None:
+        check_is_new(plan.directory)
     with ended_by_signals():
         directory = plan.directory or Path(tempfile.mkdtemp(prefix="drl-swarm-"))
         is_of_use = True  # to whoever looks for what went wrong
@@ -137,13 +138,15 @@ def run_swarm(plan: SwarmPlan) -> int:
     return code
 
 
-def check_is_new(directory: Path | None) -> None:
+def check_is_new(directory: Path) -> None:
     """Refuse a directory in which a swarm was raised: what it left would count as the new one's.
 
     Raises:
         ConfigFault: One was.
+        DataDirFault: It cannot be made, or looked into.
     """
-    if directory is not None and any(directory.glob("node-*")):
+    make_private_directory(directory, option="--dir")
+    if any(path.match("node-*") for path in entries(directory)):
         fix = "Choose another --dir, or remove that one: nodes go on where they were."
         raise ConfigFault(f"A swarm was raised in {directory} before.", fix=fix)
 

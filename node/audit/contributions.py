@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node.audit.reading import LEDGER, opened
+from node.datadir import is_there
 from node.faults import ConfigFault, DataDirFault
 from node.ledger import Ledger, Wanted
 from node.pipe import cut
+from node.settings import home_resolved
 from protocol.constants import DIGEST_BYTES
 from protocol.packing import is_bytes, unpack
 
@@ -56,11 +58,15 @@ def saved_contribution(named: str, data_dir: Path) -> Saved:
     """Return what a person named: a file, or the ID of a contribution.
 
     Raises:
-        ConfigFault: It is neither, or fits several contributions.
+        ConfigFault: It is neither, cannot be looked at, or fits several contributions.
         DataDirFault: It is an ID, and no node has run there.
     """
-    path = Path(named).expanduser()
-    if path.is_file():
+    path = home_resolved(named)
+    try:
+        is_file = path.is_file()
+    except OSError as error:
+        raise unreadable(path, error) from error
+    if is_file:
         return from_file(path, data_dir)
     if ID.fullmatch(named):
         return kept(data_dir, named)
@@ -82,7 +88,7 @@ def from_file(path: Path, data_dir: Path) -> Saved:
         size = path.stat().st_size
         content = path.read_bytes() if 0 < size <= FILE_BYTES_MAX else b""
     except OSError as error:
-        raise ConfigFault(f"{path} cannot be read: {error}.", fix="Check the path.") from error
+        raise unreadable(path, error) from error
     if not content:
         raise ConfigFault(f"{path} has {size} bytes: no contribution has.", fix=again)
     messages = cut(content)
@@ -93,8 +99,13 @@ def from_file(path: Path, data_dir: Path) -> Saved:
             f"{path} is cut off, damaged, or no contribution of this release.", fix=again
         )
     run_dir = data_dir / "swarms" / labels[0].swarm.hex()[:16]
-    known = (run_dir / LEDGER).exists()
+    known = is_there(run_dir / LEDGER)
     return Saved(messages=messages, run_dir=run_dir if known else None, origin=str(path))
+
+
+def unreadable(path: Path, error: OSError) -> ConfigFault:
+    """Return the fault of a file that a person named and the system does not give."""
+    return ConfigFault(f"{path} cannot be read: {error.strerror}.", fix="Check the path.")
 
 
 def kept(data_dir: Path, prefix: str) -> Saved:

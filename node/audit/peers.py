@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from node.audit.reading import opened
+from node.audit.reading import LEDGER, opened, run_dirs
 from node.audit.writing import visible
+from node.datadir import is_there, swarm_files
 from node.faults import ConfigFault
 from node.ledger import Count
 from node.roster import FILE_NAME, Roster, parse_peer, read_roster
@@ -55,6 +56,16 @@ class Known:
             self.reasons[count.reason] += count.completions
 
 
+def check_place(data_dir: Path) -> None:
+    """Refuse a directory in which no node has run and nobody was spoken of: its name is wrong.
+
+    Raises:
+        DataDirFault: It is one, or this user may not look.
+    """
+    if not is_there(data_dir / FILE_NAME):
+        run_dirs(data_dir)
+
+
 def known_peers(data_dir: Path) -> tuple[Known, ...]:
     """Return all peers of a node, the most refused first.
 
@@ -63,7 +74,7 @@ def known_peers(data_dir: Path) -> tuple[Known, ...]:
         DataDirFault: A ledger is damaged or of another version.
     """
     found: dict[str, Known] = {}
-    if any(data_dir.glob("swarms/*/ledger.db")):
+    if swarm_files(data_dir, LEDGER):
         with opened(data_dir) as ledgers:
             for _, ledger in ledgers:
                 for count in ledger.tally():
@@ -147,6 +158,14 @@ def said_of(peer: PeerId, roster: Roster) -> str:
     if peer in roster.trusted:
         return f"{peer} is trusted: its completions count from its first round on."
     return f"{peer} is neither trusted nor banned."
+
+
+def written_to(data_dir: Path) -> str:
+    """Return in which file an operator's word is, and whether that is any node's yet."""
+    place = f"written to {data_dir / FILE_NAME}"
+    if swarm_files(data_dir, LEDGER):
+        return place
+    return f"{place}; no node has run there yet, so check that its --data-dir is this one"
 
 
 def _plain(one: Known) -> dict[str, object]:

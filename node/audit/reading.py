@@ -6,6 +6,7 @@ from contextlib import ExitStack, closing, contextmanager
 from itertools import islice
 from pathlib import Path
 
+from node.datadir import swarm_files
 from node.faults import DataDirFault
 from node.ledger import Ledger, Wanted
 from node.work import Finding
@@ -17,9 +18,9 @@ def run_dirs(data_dir: Path) -> list[Path]:
     """Return the directories of the swarms that a node took part in.
 
     Raises:
-        DataDirFault: There is none.
+        DataDirFault: There is none, or this user may not look.
     """
-    found = sorted(path.parent for path in data_dir.glob(f"swarms/*/{LEDGER}"))
+    found = [path.parent for path in swarm_files(data_dir, LEDGER)]
     if not found:
         raise DataDirFault(
             f"No node has run in {data_dir}.", fix="Name its directory with --data-dir."

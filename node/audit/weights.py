@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from node import checkpoint
+from node.datadir import entries
 from node.engine import Engine
 from node.faults import CheckpointFault
 from protocol.contribution import Contribution
@@ -80,7 +81,7 @@ def hold(engine: Engine, contribution: Contribution) -> Held:
 
 def kept(run_dir: Path, *, first: int) -> Iterator[Path]:
     """Yield the checkpoints of a run: the one of a round, then the newest first."""
-    paths = (run_dir / "checkpoints").glob(PATTERN)
+    paths = [one for one in entries(run_dir / "checkpoints") if one.match(PATTERN)]
     rounds = {_round_of(path): path for path in paths if path.name[6:].isdigit()}
     if first in rounds:
         yield rounds.pop(first)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from node.cli.options import ConfigOption, DataDirOption, SetOption, load
+from node.datadir import looking_at, swarm_files
 from node.faults import EXIT_OK, EXIT_UNHEALTHY
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def health(
     It asks the metrics file in the node's data directory, so it needs no port and costs nothing.
     """
     directory = load(config, {("node", "data_dir"): data_dir}, assignments).config.data_dir
-    newest = max(directory.glob("swarms/*/metrics.jsonl"), key=changed_s, default=None)
+    newest = max(swarm_files(directory, "metrics.jsonl"), key=changed_s, default=None)
     if newest is None:
         typer.echo(f"unhealthy: no node has measured anything in {directory}")
         raise SystemExit(EXIT_UNHEALTHY)
@@ -50,7 +51,7 @@ def changed_s(path: Path) -> float:
 
 def last_lines(path: Path) -> "Lines":
     """Return the whole lines at a metrics file's end."""
-    with path.open("rb") as file:
+    with looking_at(path), path.open("rb") as file:
         size = file.seek(0, 2)
         file.seek(max(0, size - TAIL_BYTES))
         tail = file.read()
@@ -59,9 +60,19 @@ def last_lines(path: Path) -> "Lines":
     read = []
     for line in whole:
         # One that cannot be read says nothing of the node's health, and neither does one's half.
-        with contextlib.suppress(ValueError):
-            read.append(json.loads(line))
+        with contextlib.suppress(ValueError, RecursionError):
+            found = json.loads(line)
+            if is_line(found):
+                read.append(found)
     return read
+
+
+def is_line(found: object) -> bool:
+    """Whether it is a line of a node's, with what is told of it."""
+    needs = {"kind", "round", "peers"}
+    return isinstance(found, dict) and (
+        needs <= found.keys() or found.get("kind", "round") != "round"
+    )
 
 
 def told(lines: "Lines") -> str:

@@ -86,10 +86,11 @@ def read_head(text: str, places: list[Path]) -> "tuple[str, Head]":
 
 def proven(place: Path, heads: "list[Head]") -> "Proof":
     """Prove the ledger of one swarm, and that it is no older than the checkpoints beside it."""
+    from node.datadir import entries
     from node.ledger.misfit import LOST, Misfit
     from node.ledger.proof import prove
 
-    names = (path.name for path in (place / "checkpoints").glob("round-*"))
+    names = (path.name for path in entries(place / "checkpoints"))
     saved = [int(match[1]) for name in names if (match := CHECKPOINT.fullmatch(name))]
     proof = prove(place / "ledger.db", tuple(heads))
     newest = max(saved, default=0)

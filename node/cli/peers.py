@@ -30,9 +30,11 @@ def list_peers(
     assignments: SetOption = None,
 ) -> None:
     """List all peers whose completions are kept, or of whom you have said something."""
-    from node.audit.peers import known_peers, show_peers
+    from node.audit.peers import check_place, known_peers, show_peers
 
-    show_peers(known_peers(directory(config, data_dir, assignments)), as_json=json_output)
+    place = directory(config, data_dir, assignments)
+    check_place(place)
+    show_peers(known_peers(place), as_json=json_output)
 
 
 @app.command()
@@ -45,9 +47,10 @@ def show(
     assignments: SetOption = None,
 ) -> None:
     """Show what a peer's completions came to."""
-    from node.audit.peers import one_peer, peer_named, show_peer
+    from node.audit.peers import check_place, one_peer, peer_named, show_peer
 
     place = directory(config, data_dir, assignments)
+    check_place(place)
     show_peer(one_peer(place, peer_named(place, peer)), as_json=json_output)
 
 
@@ -91,7 +94,7 @@ def unban(
 
 def say(place: Path, text: str, change: "Callable[[Roster, PeerId], Roster]") -> None:
     """Change the roster, and print what it now says of a peer."""
-    from node.audit.peers import peer_named, said_of
+    from node.audit.peers import peer_named, said_of, written_to
     from node.datadir import make_private_directory
     from node.roster import FILE_NAME, read_roster, write_roster
 
@@ -99,7 +102,7 @@ def say(place: Path, text: str, change: "Callable[[Roster, PeerId], Roster]") ->
     peer = peer_named(place, text)
     roster = change(read_roster(place / FILE_NAME), peer)
     write_roster(place / FILE_NAME, roster)
-    typer.echo(said_of(peer, roster))
+    typer.echo(f"{said_of(peer, roster)}\n{written_to(place)}")
 
 
 def directory(

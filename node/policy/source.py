@@ -14,6 +14,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 
 from node.faults import ModelFault
 from node.policy import tiny
+from node.settings import home_resolved
 
 TOKENIZER_FILES = frozenset({"tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt"})
 """Any of these makes a tokenizer; a directory with none has none."""
@@ -36,7 +37,7 @@ def directory_of(source: str, *, offline: bool = False) -> Path:
     kind, _, name = source.partition(":")
     if kind == "builtin":
         return _builtin(name)
-    path = Path(source).expanduser()
+    path = home_resolved(source)
     if source and path.is_dir():
         return path
     looks_local = source.startswith((".", "/", "~")) or path.exists()

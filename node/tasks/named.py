@@ -2,9 +2,9 @@
 
 import importlib
 import re
-from pathlib import Path
 
 from node.faults import TaskFault
+from node.settings import home_resolved
 from node.tasks.arith import DIFFICULTIES, ArithTask
 from node.tasks.gsm8k import Gsm8kTask
 from node.tasks.task import Task
@@ -30,7 +30,7 @@ def task_named(spec: str) -> Task:
     if kind == "builtin":
         return _built_in(spec, rest)
     if kind == "gsm8k":
-        return Gsm8kTask.from_file(Path(rest).expanduser()) if rest else Gsm8kTask.from_datasets()
+        return Gsm8kTask.from_file(home_resolved(rest)) if rest else Gsm8kTask.from_datasets()
     dotted = _DOTTED.fullmatch(spec)
     if dotted is None:
         raise _unknown(spec)

@@ -1,6 +1,8 @@
 """A small swarm's parameters and signed contributions, without any model."""
 
-from collections.abc import Callable
+import ctypes
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -72,3 +74,25 @@ def sealed(parameters: Parameters, contribute: Callable[..., Contribution]) -> C
         return raw
 
     return make
+
+
+CAPABILITIES_VERSION = 0x20080522
+OVERRIDES = 1 << 1 | 1 << 2
+"""CAP_DAC_OVERRIDE and CAP_DAC_READ_SEARCH: what makes root blind to files' modes."""
+
+
+@pytest.fixture
+def bound_by_modes() -> Iterator[None]:
+    """Let files' modes bind this process, as they do where it does not run as root."""
+    if os.geteuid():
+        yield
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    head = (ctypes.c_uint32 * 2)(CAPABILITIES_VERSION, 0)
+    before, bound = (ctypes.c_uint32 * 6)(), (ctypes.c_uint32 * 6)()
+    assert libc.capget(head, before) == 0
+    bound[:] = before[:]
+    bound[0] &= ~OVERRIDES  # of the effective ones only, so that they can be taken up again
+    assert libc.capset(head, bound) == 0
+    yield
+    assert libc.capset(head, before) == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from node.datadir import lock_directory, make_private_directory
+from node.datadir import entries, is_there, lock_directory, make_private_directory, swarm_files
 from node.faults import DataDirFault
 
 
@@ -100,3 +100,39 @@ def test_a_directory_that_is_read_only_is_refused_with_the_way_out(read_only: Pa
 def test_a_directory_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataDirFault, match="cannot be written"), lock_directory(tmp_path / "no"):
         pass
+
+
+def test_the_files_of_all_swarms_are_found_and_where_there_are_none_nothing(tmp_path: Path) -> None:
+    for name in ("b", "a", "empty"):
+        (tmp_path / "swarms" / name).mkdir(parents=True)
+    (tmp_path / "swarms" / "stray").write_text("")
+    for name in ("b", "a"):
+        (tmp_path / "swarms" / name / "ledger.db").write_text("")
+
+    found = swarm_files(tmp_path, "ledger.db")
+
+    assert [path.parent.name for path in found] == ["a", "b"]
+    assert swarm_files(tmp_path / "no", "ledger.db") == []
+
+
+@pytest.mark.usefixtures("bound_by_modes")
+def test_what_may_not_be_looked_at_is_not_taken_for_missing(tmp_path: Path) -> None:
+    place = tmp_path / "swarms" / "a"
+    place.mkdir(parents=True)
+    place.chmod(0o000)
+
+    for look in (
+        lambda: entries(place),
+        lambda: is_there(place / "ledger.db"),
+        lambda: swarm_files(tmp_path, "ledger.db"),
+    ):
+        with pytest.raises(DataDirFault, match=r"swarms/a.* cannot be read: Permission denied"):
+            look()
+    place.chmod(0o700)
+
+
+def test_a_file_is_no_directory_without_entries(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(DataDirFault, match="Not a directory"):
+        entries(tmp_path / "file")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from node.faults import ConfigFault, DiskFault
+from node.faults import ConfigFault, DataDirFault, DiskFault
 from node.roster import (
     Roster,
     WatchedRoster,
@@ -121,3 +121,19 @@ def test_a_peer_id_is_read_as_pasted_and_else_refused_with_the_way_to_find_it() 
     assert parse_peer(f" {ANN}\n") == ANN
     with pytest.raises(ConfigFault, match="no peer id"):
         parse_peer("somebody")
+
+
+@pytest.mark.usefixtures("bound_by_modes")
+def test_a_file_that_may_not_be_read_is_told_as_that_and_a_running_node_goes_on(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "roster.json"
+    write_roster(path, Roster().banning(ANN))
+    watched = WatchedRoster(path)
+    write_roster(path, Roster())
+    path.chmod(0o000)
+
+    with pytest.raises(DataDirFault, match="cannot be read: Permission denied"):
+        read_roster(path)
+    assert "Permission denied" in (watched.look() or "")
+    assert watched.is_banned(ANN)

@@ -7,9 +7,9 @@ is sent to the server and to nobody else: neither faults nor details of verdicts
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from pathlib import Path
 
 from node.faults import ConfigFault
+from node.settings import home_resolved
 from node.verdict import Reason
 from node.verification.judge.chat import reply_of, request_body
 from node.verification.judge.exchange import Address, UnansweredError, address_of, post
@@ -139,7 +139,7 @@ def key_in(environment: Mapping[str, str]) -> str | None:
     if key is None and path is not None:
         origin = path
         try:
-            with Path(path).expanduser().open(encoding="ascii") as file:
+            with home_resolved(path).open(encoding="ascii") as file:
                 key = file.read(KEY_CHARACTERS_MAX + 1)
         except (OSError, ValueError) as error:
             raise ConfigFault(

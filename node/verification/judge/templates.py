@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from node.faults import ConfigFault
+from node.settings import home_resolved
 from node.verification.judge.quoting import quoted
 
 DIRECTORY = Path(__file__).with_name("templates")
@@ -148,7 +149,7 @@ def template_named(name: str) -> Template:
         ConfigFault: There is none of the name, or it could not be asked safely.
     """
     shipped = name in SHIPPED
-    path = DIRECTORY / f"{name}.toml" if shipped else Path(name).expanduser()
+    path = DIRECTORY / f"{name}.toml" if shipped else home_resolved(name)
     if not shipped and path.suffix != ".toml":
         raise ConfigFault(
             f"there is no judge template {name!r}",

@@ -68,6 +68,8 @@ def test_the_beginning_of_an_id_is_enough(life: Any, digits: int) -> None:
         ("0123456", "no file here and no contribution's ID"),
         ("x" * 12, "no file here and no contribution's ID"),
         ("no/such/file.contribution", "no file here and no contribution's ID"),
+        ("x" * 300, "cannot be read: File name too long"),
+        ("~nobody.known/x", "nobody here has such a home"),
     ],
 )
 def test_what_is_neither_file_nor_id_is_refused(life: Any, named: str, says: str) -> None:
@@ -78,6 +80,28 @@ def test_what_is_neither_file_nor_id_is_refused(life: Any, named: str, says: str
 def test_an_id_where_no_node_ran_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataDirFault, match="No node has run"):
         saved_contribution("0123456789abcdef", tmp_path)
+
+
+@pytest.mark.usefixtures("bound_by_modes")
+def test_a_file_where_this_user_may_not_look_is_not_taken_for_none(tmp_path: Path) -> None:
+    (tmp_path / "closed").mkdir(mode=0o000)
+
+    with pytest.raises(ConfigFault, match="cannot be read: Permission denied"):
+        saved_contribution(str(tmp_path / "closed" / "x"), tmp_path)
+
+
+@pytest.mark.usefixtures("bound_by_modes")
+def test_a_ledger_that_may_not_be_looked_at_is_not_taken_for_missing(
+    own_life: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.contribution"
+    path.write_bytes(b"".join(own_life.sealed(own_life.by(1, LAST))))
+    own_life.run_dir.chmod(0o000)
+
+    for named in (str(path), "0123456789abcdef"):
+        with pytest.raises(DataDirFault, match="cannot be read: Permission denied"):
+            saved_contribution(named, own_life.data_dir)
+    own_life.run_dir.chmod(0o700)
 
 
 def test_of_several_that_begin_so_none_is_taken(own_life: Any) -> None:

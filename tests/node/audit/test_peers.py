@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from node.cli.program import app
-from node.faults import ConfigFault
+from node.faults import ConfigFault, DataDirFault
 from node.roster import FILE_NAME, read_roster
 from protocol.identity import Keypair
 
@@ -113,3 +113,26 @@ def test_a_broken_roster_is_named(run: Run, place: Path) -> None:
 
     assert isinstance(run("list").exception, ConfigFault)
     assert (place / FILE_NAME).read_text() == "{"
+
+
+@pytest.mark.parametrize("command", [("list",), ("show", KEYS[0])])
+def test_a_directory_where_no_node_ran_is_not_one_without_peers(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    asked = CliRunner().invoke(app, ["peers", *command, "--data-dir", str(tmp_path / "typo")])
+
+    assert isinstance(asked.exception, DataDirFault)
+    assert "No node has run in" in asked.exception.cause
+
+
+def test_who_is_banned_before_the_node_first_starts_is_told_where_that_is_written(
+    run: Run, place: Path, tmp_path: Path
+) -> None:
+    new = tmp_path / "new"
+    early = CliRunner().invoke(app, ["peers", "ban", KEYS[1], "--data-dir", str(new)])
+    late = run("ban", KEYS[1])
+    listed_early = CliRunner().invoke(app, ["peers", "list", "--data-dir", str(new)])
+
+    assert f"{new / FILE_NAME}; no node has run there yet" in early.output
+    assert late.output.endswith(f"{place / FILE_NAME}\n")
+    assert KEYS[1] in listed_early.output

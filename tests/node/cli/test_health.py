@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from node.cli.health import TAIL_BYTES
 from node.cli.program import app
+from node.faults import DataDirFault
 
 ROUND = {"kind": "round", "round": 7, "peers": 3}
 
@@ -63,6 +64,27 @@ def test_a_line_that_is_being_written_is_left_out(metrics: Path, tmp_path: Path)
         file.write('{"kind": "round", "round": 8, "pe')
 
     assert "round 7" in asked(tmp_path)[1]
+
+
+@pytest.mark.parametrize("line", ["[]", "7", "{}", '{"kind": "round"}', "[" * 99_999])
+def test_a_line_that_no_node_wrote_is_left_out(metrics: Path, tmp_path: Path, line: str) -> None:
+    with metrics.open("a") as file:
+        file.write(f"{line}\n")
+
+    assert "round 7" in asked(tmp_path)[1]
+
+
+@pytest.mark.usefixtures("bound_by_modes")
+def test_figures_that_may_not_be_read_are_no_sign_of_health_or_illness(
+    metrics: Path, tmp_path: Path
+) -> None:
+    metrics.chmod(0o000)
+
+    with pytest.raises(DataDirFault, match="Permission denied"):
+        raise (
+            CliRunner().invoke(app, ["health", "--data-dir", str(tmp_path)]).exception
+            or AssertionError
+        )
 
 
 def test_of_a_long_file_only_the_end_is_read(metrics: Path, tmp_path: Path) -> None:
