@@ -27,6 +27,7 @@ from node.ledger import SETTINGS, Ledger
 from node.life import Life, live
 from node.log import Event, configure_log, event_sink
 from node.membership import announce, join
+from node.mesh.written import check_written
 from node.patience import Patience
 from node.reunion import Reunion
 from node.roster import watch_roster
@@ -57,6 +58,7 @@ async def run_daemon(config: NodeConfig) -> None:
     tell = event_sink(configure_log(config.log), QUIET)
     check_own_names(packages_distributions())
     check_adversary(config.adversary, test_swarm=config.swarm.test_swarm)
+    check_written(config.network)
     make_private_directory(config.data_dir)
     watch_roster(config.data_dir, config.trust)  # a wrong peer id is told before a model loads
     with (

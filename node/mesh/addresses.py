@@ -59,9 +59,7 @@ class Address:
         """
         found = _PATTERN.fullmatch(text) if len(text) <= ADDRESS_BYTES_MAX else None
         if found is None:
-            raise ValueError(
-                "not of the form /ip4/HOST/tcp/PORT/p2p/PEER (or ip6, dns, dns4, dns6)"
-            )
+            raise ValueError("not of the form /ip4/HOST/tcp/PORT (or ip6, dns, dns4, dns6 for ip4)")
         kind, host, port = found["kind"], found["host"], int(found["port"])
         if kind in ("ip4", "ip6"):
             version = ipaddress.ip_address(host).version

@@ -31,7 +31,7 @@ from node.mesh.questions import Questions
 from node.mesh.router import HardenedGossipSub
 from node.mesh.settings import MESSAGE_BYTES_CEILING, MESSAGE_BYTES_MAX, MeshSettings
 from node.mesh.swarm import HardenedHost
-from node.mesh.written import multiaddrs, named_peers
+from node.mesh.written import announced, listened, named_peers
 from protocol.identity import Keypair, PeerId
 
 SAVE_S = 10.0
@@ -81,8 +81,9 @@ async def open_gossip_mesh(
         The mesh, listening; peers come as they are reached.
 
     Raises:
-        NetworkFault: An address is malformed, or cannot be listened on.
-        ConfigFault: The installed py-libp2p is not one that this was made for.
+        NetworkFault: An address cannot be listened on.
+        ConfigFault: An address is malformed, or the installed py-libp2p is not one that this was
+            made for.
         ValueError: The limit is more than a frame can hold.
         Exception: Whatever `validate` or `answer` raised: a bug of ours, which ends the mesh.
     """
@@ -92,8 +93,8 @@ async def open_gossip_mesh(
             "the most that fits one frame"
         )
     named = named_peers(settings)
-    listen = multiaddrs(settings.listen, "listen")
-    announce = multiaddrs(settings.announce, "announce")
+    listen = listened(settings)
+    announce = announced(settings)
     for address in listen:
         check_free(address)
     book = AddressBook(

@@ -5,29 +5,41 @@ What they are used for is decided in `node.mesh.gossip`; strangers' addresses ar
 
 from multiaddr import Multiaddr
 
-from node.faults import NetworkFault
+from node.faults import ConfigFault
 from node.mesh.addresses import Address
 from node.mesh.settings import MeshSettings
 from protocol.identity import PeerId
+
+
+def check_written(settings: MeshSettings) -> None:
+    """Refuse addresses that nothing can be done with, while nothing is loaded yet.
+
+    Raises:
+        ConfigFault: As the functions below.
+    """
+    named_peers(settings)
+    listened(settings)
+    announced(settings)
 
 
 def named_peers(settings: MeshSettings) -> frozenset[PeerId]:
     """Return who is expected at the addresses of the first peers.
 
     Raises:
-        NetworkFault: An address is malformed, or does not say who.
+        ConfigFault: An address is malformed, or does not say who.
     """
     named = []
     for text in settings.peers:
         try:
-            peer = Address.parse(text).peer
+            peer = dialled(text).peer
         except ValueError as error:
-            raise NetworkFault(
+            raise ConfigFault(
                 f"peer address {text!r}: {error}",
-                fix="copy the whole line that the other node prints when it starts",
+                fix="copy the whole address, /p2p/ and all, that the other node prints when it "
+                "starts",
             ) from error
         if peer is None:
-            raise NetworkFault(
+            raise ConfigFault(
                 f"peer address {text!r} does not say who should answer there",
                 fix="append /p2p/ and the peer id that the other node prints when it starts",
             )
@@ -35,23 +47,50 @@ def named_peers(settings: MeshSettings) -> frozenset[PeerId]:
     return frozenset(named)
 
 
-def multiaddrs(texts: tuple[str, ...], purpose: str) -> list[Multiaddr]:
-    """Return addresses as the library takes them.
-
-    Args:
-        texts: Written by the operator.
-        purpose: What is to be done with them, for the complaint.
+def listened(settings: MeshSettings) -> list[Multiaddr]:
+    """Return where to listen, as the library takes it.
 
     Raises:
-        NetworkFault: One is malformed.
+        ConfigFault: An address is malformed.
     """
     addresses = []
-    for text in texts:
+    for text in settings.listen:
         try:
             addresses.append(Multiaddr(str(Address.parse(text))))
         except ValueError as error:
-            raise NetworkFault(
-                f"cannot {purpose} {text!r}: {error}",
+            raise ConfigFault(
+                f"cannot listen on {text!r}: {error}",
                 fix="write an address like /ip4/0.0.0.0/tcp/4001",
             ) from error
     return addresses
+
+
+def announced(settings: MeshSettings) -> list[Multiaddr]:
+    """Return what others are told instead, as the library takes it.
+
+    Raises:
+        ConfigFault: An address is malformed, or nobody can dial it.
+    """
+    addresses = []
+    for text in settings.announce:
+        try:
+            addresses.append(Multiaddr(str(dialled(text))))
+        except ValueError as error:
+            raise ConfigFault(
+                f"cannot announce {text!r}: {error}",
+                fix="write an address at which others reach this node, like "
+                "/dns4/node.example.org/tcp/4001",
+            ) from error
+    return addresses
+
+
+def dialled(text: str) -> Address:
+    """Read an address that is to be dialled.
+
+    Raises:
+        ValueError: It is none, or has the port that only who listens can have.
+    """
+    address = Address.parse(text)
+    if address.port == 0:
+        raise ValueError("port 0 stands for any free one when listening; nobody can dial it")
+    return address

@@ -81,3 +81,21 @@ def test_a_file_for_a_swarms_directory_ends_with_three_and_is_not_said_to_be_kep
     assert end.returncode == 3
     assert "is a file, not a directory" in end.stderr
     assert "kept" not in end.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "address", "says"),
+    [
+        ("--peers", "nobody", "not of the form /ip4/HOST/tcp/PORT "),
+        ("--listen", "nowhere", "not of the form /ip4/HOST/tcp/PORT "),
+        ("--announce", "/ip4/192.0.2.1/tcp/0", "nobody can dial it"),
+    ],
+)
+def test_an_address_that_is_none_ends_with_two_before_anything_is_made(
+    tmp_path: Path, option: str, address: str, says: str
+) -> None:
+    end = ended("start", "--data-dir", str(tmp_path / "node"), option, address)
+
+    assert end.returncode == 2
+    assert says in end.stderr
+    assert not (tmp_path / "node").exists()

@@ -11,7 +11,7 @@ from libp2p.peer.id import ID
 from libp2p.pubsub.pb import rpc_pb2
 from multiaddr import Multiaddr
 
-from node.faults import NetworkFault
+from node.faults import ConfigFault, Fault, NetworkFault
 from node.mesh import Mesh, MeshSettings, no_event
 from node.mesh.gossip import open_gossip_mesh
 from node.mesh.host import build_host, close_host
@@ -333,20 +333,21 @@ async def test_a_port_that_is_taken_is_told_even_by_another_node(lab: "Lab") -> 
 
 
 @pytest.mark.parametrize(
-    ("settings", "cause", "fix"),
+    ("settings", "kind", "cause", "fix"),
     [
-        ({"listen": ("localhost:4001",)}, "cannot listen 'localhost:4001'", "/ip4/0.0.0.0/tcp"),
-        ({"listen": ("/dns4/localhost/tcp/0",)}, "cannot listen on /dns4", "ip4 or ip6"),
-        ({"listen": ("/ip4/192.0.2.1/tcp/0",)}, "Cannot assign", "address of this machine"),
-        ({"announce": ("somewhere",)}, "cannot announce 'somewhere'", "/ip4/0.0.0.0/tcp"),
-        ({"peers": ("nobody",)}, "peer address 'nobody'", "copy the whole line"),
-        ({"peers": ("/ip4/127.0.0.1/tcp/1",)}, "does not say who", "append /p2p/"),
+        ({"listen": ("x:1",)}, ConfigFault, "cannot listen on 'x:1'", "/ip4/0.0.0.0/tcp"),
+        ({"listen": ("/dns4/localhost/tcp/0",)}, NetworkFault, "on /dns4", "ip4 or ip6"),
+        ({"listen": ("/ip4/192.0.2.1/tcp/0",)}, NetworkFault, "Cannot assign", "this machine"),
+        ({"announce": ("somewhere",)}, ConfigFault, "cannot announce 'somewhere'", "/dns4/"),
+        ({"announce": ("/ip4/192.0.2.1/tcp/0",)}, ConfigFault, "port 0", "others reach"),
+        ({"peers": ("nobody",)}, ConfigFault, "peer address 'nobody'", "copy the whole address"),
+        ({"peers": ("/ip4/127.0.0.1/tcp/1",)}, ConfigFault, "does not say who", "append /p2p/"),
     ],
 )
 async def test_a_wrong_address_is_told_with_the_way_out(
-    lab: "Lab", settings: dict[str, Any], cause: str, fix: str
+    lab: "Lab", settings: dict[str, Any], kind: type[Fault], cause: str, fix: str
 ) -> None:
-    with pytest.raises(NetworkFault) as fault:
+    with pytest.raises(kind) as fault:
         async with lab.gossip_node(1, lab.Member(), **settings):
             pass
 
