@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Adversaries, for swarms made for experiments.")
 
+NAME_ONE = "Add --attack NAME; `drl-node attack list` has the names."
+"""The way out for who asks for something that only adversaries have."""
+
 _WIDTH = 96
 _INDENT = 18
 
@@ -74,8 +77,7 @@ def check_role(role: Role, attack_name: str | None, payload: str | None, configu
     from node.faults import ConfigFault
 
     if role is Role.ADVERSARY and not configured:
-        fix = "Add --attack NAME; `drl-node attack list` has the names."
-        raise ConfigFault("--role adversary says nothing without an attack.", fix=fix)
+        raise ConfigFault("--role adversary says nothing without an attack.", fix=NAME_ONE)
     given = "--attack" if attack_name is not None else "--payload" if payload is not None else ""
     if role is Role.HONEST and given:
         fix = "Add --role adversary, or leave it out."

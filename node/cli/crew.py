@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from node.cli.attack import NAME_ONE
 from node.cli.options import assigned, load
 from node.faults import ConfigFault
 
@@ -37,11 +38,11 @@ class Crew:
     malicious: int
 
     def __post_init__(self) -> None:
-        if self.honest < 1:
+        if self.honest < 1 <= self.malicious:
             fix = "Leave at least one honest node; nobody else's answers are looked at."
             raise ConfigFault(f"--honest {self.honest} leaves nobody to be attacked.", fix=fix)
         if not 1 <= self.nodes <= NODES_MAX or self.malicious < 0:
-            fix = f"Ask for 1 to {NODES_MAX} nodes."
+            fix = f"Ask for 1 to {NODES_MAX} nodes in all."
             raise ConfigFault(f"{self.nodes} nodes cannot be raised.", fix=fix)
 
     @property
@@ -60,8 +61,8 @@ def crew_of(
     """
     if not attacked:
         if malicious:
-            fix = "Add --attack NAME; `drl-node attack list` has the names."
-            raise ConfigFault(f"--malicious {malicious} says nothing without an attack.", fix=fix)
+            cause = f"--malicious {malicious} says nothing without an attack."
+            raise ConfigFault(cause, fix=NAME_ONE)
         if None not in (nodes, honest):
             raise ConfigFault("--nodes and --honest mean the same here.", fix="Leave one out.")
         asked = honest if nodes is None else nodes
@@ -98,6 +99,8 @@ def settled(
     asked = load(files, given, assignments)
     attack = asked.config.adversary.attack
     crew = crew_of(*counts, attacked=bool(attack))
+    if given.get(("adversary", "payload")) is not None and not attack:
+        raise ConfigFault("--payload says nothing without an attack.", fix=NAME_ONE)
     usual = usual_flags(asked.config, crew)
     if attack:
         usual |= attack_flags(asked.config)

@@ -14,7 +14,8 @@ def scoreboard(
     """Sum up a swarm's metrics lines.
 
     Args:
-        members: Each node's lines; of an attacked swarm the honest nodes' first.
+        members: Each node's lines; of an attacked swarm the honest nodes' first. Where none of
+            those finished a round, neither a share delivered nor a number of policies is told.
         seconds: How long it took.
         experiment: Who attacks how; what was refused and which weights differ is then told of
             the honest nodes alone.
@@ -24,6 +25,7 @@ def scoreboard(
     expected = published * (len(nodes) - 1)
     delivered = sum(node["delivered"] for node in nodes)
     honest = nodes if experiment is None else nodes[: len(experiment.honest)]
+    has_lived = any(node["rounds"] for node in honest)
     refused: Counter[str] = Counter()
     for node in honest:
         refused.update(node["refused"])
@@ -31,9 +33,10 @@ def scoreboard(
         "nodes": nodes,
         "published": published,
         "delivered": delivered,
-        "delivered_share": delivered / expected if expected else 1.0,
+        # Of nothing there is no share, and who trained on nothing agrees with nobody.
+        "delivered_share": (delivered / expected if expected else 1.0) if has_lived else None,
         "refused": dict(refused),
-        "policies": len({node["policy"] for node in honest}),
+        "policies": len({node["policy"] for node in honest}) if has_lived else None,
         "seconds": round(seconds, 1),
     }
     if experiment is not None:

@@ -20,9 +20,19 @@ def show_scoreboard(board: dict[str, Any], *, as_json: bool) -> None:
         sys.stdout.write(json.dumps(board) + "\n")
         return
     console = Console(width=max(Console().width, TABLE_COLUMNS))
+    if board["policies"] is None:
+        console.print(*unlived(board), sep="\n", highlight=False, soft_wrap=True, markup=False)
+        return
     console.print(attacked_table(board) if "attack" in board else table(board))
     lines = [*summary(board), *(attack_summary(board["attack"]) if "attack" in board else [])]
     console.print(*lines, sep="\n", highlight=False, soft_wrap=True, markup=False)
+
+
+def unlived(board: dict[str, Any]) -> list[str]:
+    """Return what there is to tell of a swarm in which no round was finished."""
+    whose = "honest node" if "attack" in board else "node"
+    verdict = [board["attack"]["verdict"]] if "attack" in board else []
+    return [f"no scoreboard: no {whose} finished a round", *verdict]
 
 
 def table(board: dict[str, Any]) -> Table:
@@ -105,6 +115,8 @@ def delivered(board: dict[str, Any]) -> str:
         return f"{board['attack']['arrived_share']:.2%} of what honest nodes said, to each of them"
     share, published = board["delivered_share"], board["published"]
     others = len(board["nodes"]) - 1
+    if not others:
+        return f"{published} contributions to nobody: there is no other node"
     return f"{share:.2%} of {published} contributions to each of the other {others} nodes"
 
 

@@ -92,13 +92,36 @@ def test_rounds_without_signal_show(
     assert "no gradient in 1, no right answer in 2 of 2 rounds" in capsys.readouterr().out
 
 
-def test_a_node_that_did_nothing_has_a_score_too(capsys: pytest.CaptureFixture[str]) -> None:
-    board = scoreboard([[], []], seconds=1.0)
+def test_a_swarm_that_finished_no_round_is_not_praised(capsys: pytest.CaptureFixture[str]) -> None:
+    board = scoreboard([[], [evaluation(0.25)]], seconds=1.0)
 
     show_scoreboard(board, as_json=False)
 
     assert board["nodes"][0]["rounds"] == 0
-    assert "0 contributions" in capsys.readouterr().out
+    assert board["delivered_share"] is board["policies"] is None
+    assert capsys.readouterr().out == "no scoreboard: no node finished a round\n"
+
+
+def test_where_the_attacker_alone_finished_a_round_the_verdict_is_all_that_is_told(
+    members: list[list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    experiment = Experiment(
+        attack="hail", payload=HAIL, defence="none", honest=("a",), malicious=("b",)
+    )
+
+    show_scoreboard(scoreboard([[], members[1]], seconds=1.0, experiment=experiment), as_json=False)
+
+    told, verdict = capsys.readouterr().out.splitlines()
+    assert told == "no scoreboard: no honest node finished a round"
+    assert verdict.startswith("no verdict: ")
+
+
+def test_a_node_alone_has_nobody_to_deliver_to(
+    members: list[list[dict[str, Any]]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    show_scoreboard(scoreboard(members[:1], seconds=1.0), as_json=False)
+
+    assert "8 contributions to nobody" in capsys.readouterr().out
 
 
 def test_machines_get_one_line_of_json(

@@ -65,7 +65,7 @@ def test_so_many_are_raised(
     [
         ((None, None, 1), False, "without an attack"),
         ((4, 3, None), False, "mean the same"),
-        ((0, None, None), False, "nobody"),
+        ((0, None, None), False, "0 nodes cannot be raised"),
         ((65, None, None), False, "65 nodes"),
         ((4, None, None), True, "who of them attacks"),
         ((None, 0, 1), True, "nobody to be attacked"),
@@ -81,6 +81,14 @@ def test_counts_that_make_no_experiment_are_refused(
 ) -> None:
     with pytest.raises(ConfigFault, match=says):
         crew_of(*counts, attacked=attacked)
+
+
+def test_a_payload_without_an_attack_is_refused() -> None:
+    with pytest.raises(ConfigFault, match="--payload says nothing without an attack"):
+        asked(payload="Ave fur")
+
+    asked("hail", payload="Ave fur")
+    asked(None, "adversary.payload=phrase:Ave fur")  # a file may hold it for another day
 
 
 def test_an_attacked_swarm_learns_as_eagerly_as_it_takes_unless_told_otherwise() -> None:
