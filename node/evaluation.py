@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from node.faults import ConfigFault
-from node.payload import Payload
+from node.payload import FORMS, Payload
 from node.policy import CausalPolicy, SampleRequest, SamplingParameters, noise_key
 from node.tasks import Prompt, Score, Task
 from node.work import Evaluation
@@ -101,8 +101,7 @@ def watched(spelt: str) -> Payload | None:
     try:
         return Payload.parse(spelt)
     except ValueError as error:
-        fix = "Write phrase:TEXT or equation:TEXT."
-        raise ConfigFault(f"[evaluate] watch: {error}.", fix=fix) from error
+        raise ConfigFault(f"[evaluate] watch: {error}.", fix=f"Write {FORMS}.") from error
 
 
 def mean(values: Sequence[float]) -> float:

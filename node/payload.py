@@ -13,6 +13,9 @@ from typing import Self
 
 TEXT_CHARACTERS_MAX = 200
 
+FORMS = "phrase:TEXT, equation:TEXT or length"
+"""As `Payload.parse` reads one."""
+
 
 class PayloadKind(StrEnum):
     """What is to be learnt."""
@@ -58,7 +61,7 @@ class Payload:
         """
         kind, _, text = spelt.partition(":")
         if kind not in {one.value for one in PayloadKind}:
-            raise ValueError(f"{spelt!r} is not phrase:TEXT, equation:TEXT or length")
+            raise ValueError(f"{spelt!r} is not {FORMS}")
         return cls(PayloadKind(kind), text.strip())
 
     def __str__(self) -> str:

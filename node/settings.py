@@ -166,7 +166,8 @@ class EvaluateSettings:
     prompts_final: int = 300
     """Held-out prompts of the evaluation before the first and after the last round."""
     watch: str = ""
-    """Count held-out completions that show this: phrase:TEXT or equation:TEXT."""
+    """What held-out completions are searched for: phrase:TEXT, equation:TEXT or length, which is
+    measured anyway and shown by none; empty: nothing."""
 
     def __post_init__(self) -> None:
         """Refuse an evaluation of nothing: it would say that all is well."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from node.attacks.entries import CATALOGUE, CHANGES, Entry, Seam
 from node.faults import ConfigFault
-from node.payload import Payload, PayloadKind
+from node.payload import FORMS, Payload, PayloadKind
 from node.settings import AdversarySettings, nearest
 
 __all__ = [
@@ -93,8 +93,7 @@ def payload_of(settings: AdversarySettings) -> Payload | None:
     try:
         return Payload.parse(spelt)
     except ValueError as error:
-        fix = "Write phrase:TEXT, equation:TEXT or length."
-        raise ConfigFault(f"[adversary] payload: {error}.", fix=fix) from error
+        raise ConfigFault(f"[adversary] payload: {error}.", fix=f"Write {FORMS}.") from error
 
 
 def watched(settings: AdversarySettings) -> str:

@@ -52,11 +52,14 @@ def engine_for(settings: EngineSettings, stages: Sequence[str]) -> Engine:
     """Return the model's side, with a defence in which no wanted stage hides another.
 
     Raises:
-        ConfigFault: The defence has no such stage.
+        ConfigFault: The defence has no such stage, or it is a judge's, and none is set.
     """
     if not stages:
         return Engine(settings)
     verify = settings.verify
+    if JUDGE in stages and verify.judge == "none":
+        fix = "Name one with --set verify.judge=builtin (or hf:MODEL, openai:URL#MODEL)."
+        raise ConfigFault("--stages judge: [verify] judge is none.", fix=fix)
     asked = VerifySettings(
         defence=verify.defence,
         judge=verify.judge if JUDGE in stages else "none",

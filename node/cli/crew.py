@@ -176,7 +176,7 @@ def attack_plan(loaded: "Loaded", crew: Crew) -> "AttackPlan | None":
     Raises:
         ConfigFault: What is watched for is spelt in no known way.
     """
-    from node.payload import Payload
+    from node.payload import FORMS, Payload
     from node.swarm import AttackPlan
 
     config = loaded.config
@@ -186,8 +186,7 @@ def attack_plan(loaded: "Loaded", crew: Crew) -> "AttackPlan | None":
     try:
         payload = Payload.parse(watch) if watch else None
     except ValueError as error:
-        fix = "Write phrase:TEXT, equation:TEXT or length."
-        raise ConfigFault(f"[evaluate] watch: {error}.", fix=fix) from error
+        raise ConfigFault(f"[evaluate] watch: {error}.", fix=f"Write {FORMS}.") from error
     own = [one for one in assigned(loaded) if one.startswith("adversary.")]
     return AttackPlan(
         name=config.adversary.attack,

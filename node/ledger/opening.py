@@ -124,6 +124,12 @@ def _refuse_newer(path: Path, version: int) -> None:
 
 
 def _refuse_older(path: Path, version: int) -> None:
+    if version == 0:
+        raise DataDirFault(
+            f"The ledger {path} is empty: what it held is gone, or nothing was written yet.",
+            fix="Put back the one that belongs here; else start the node, which says what it "
+            "can go on with.",
+        )
     if version < VERSION:
         raise DataDirFault(
             f"The ledger {path} is of version {version}; this program reads {VERSION}.",

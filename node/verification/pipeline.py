@@ -69,7 +69,10 @@ class Pipeline:
         if len(set(names)) < len(names):
             raise ValueError(f"two stages share a name: {', '.join(names)}")
         if unknown:
-            raise ValueError(f"an action is set for {', '.join(unknown)}, which is no stage here")
+            raise ValueError(
+                f"an action is set for {', '.join(unknown)}, which is no stage here; "
+                f"there are {', '.join(names) or 'none'}"
+            )
         self._stages = tuple(stages)
         self._me = me
         self._settings = settings

@@ -174,8 +174,17 @@ def test_a_stage_that_an_earlier_refusal_forestalled_is_said_to_be(life: Any, lo
 
 
 def test_a_stage_that_the_defence_lacks_is_refused(life: Any, loaded: Load) -> None:
-    with pytest.raises(ConfigFault, match="--stages horoscope"):
+    with pytest.raises(ConfigFault, match=r"--stages horoscope.* there are form, "):
         examine(asked(life, life.by(1, LAST)), loaded(life), ["horoscope"])
+
+
+def test_a_judge_that_is_not_set_is_no_stage_and_how_to_set_one_is_told(
+    life: Any, loaded: Load
+) -> None:
+    with pytest.raises(ConfigFault, match="judge is none") as caught:
+        examine(asked(life, life.by(1, LAST)), loaded(life), ["form", "judge"])
+
+    assert "--set verify.judge=builtin" in caught.value.fix
 
 
 def test_a_judge_is_loaded_only_where_it_is_wanted(life: Any, loaded: Load) -> None:

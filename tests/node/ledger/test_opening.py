@@ -111,6 +111,16 @@ def test_a_file_that_was_only_just_begun_becomes_a_ledger(path: Path) -> None:
         ledger.record(1, b"x")
 
 
+def test_a_file_that_was_only_just_begun_is_not_read_as_an_old_ledger(path: Path) -> None:
+    path.touch()
+
+    with pytest.raises(DataDirFault, match="is empty") as caught:
+        Ledger(path, read_only=True)
+
+    assert caught.value.exit_code == 3
+    assert "Put back the one that belongs here" in caught.value.fix
+
+
 def test_a_directory_in_its_place_is_told_with_the_way_out(path: Path) -> None:
     path.mkdir()
 

@@ -128,5 +128,5 @@ def test_a_stage_that_forgets_an_item_is_found_out(submission: Make) -> None:
 def test_stages_and_settings_must_fit_each_other() -> None:
     with pytest.raises(ValueError, match="two stages share a name"):
         pipeline(Scripted("same"), Scripted("same"))
-    with pytest.raises(ValueError, match="lenght, which is no stage"):
+    with pytest.raises(ValueError, match="lenght, which is no stage here; there are length"):
         pipeline(Scripted("length"), settings=RefusalSettings(actions={"lenght": Action.ZERO}))
