@@ -1,4 +1,4 @@
-"""The directory that is a node's own: private, and used by one process at a time."""
+"""The directory that is a node's own: private, one process's at a time; shut is not empty."""
 
 import fcntl
 import os
