@@ -106,7 +106,9 @@ class Gate:
                 author = self._admission.convict(data, round_index=self._open_round)
                 self._cast_out(author, data)
                 return Decision.ACCEPT
-            admitted = self._admission.admit(data, round_index=self._open_round)
+            admitted = self._admission.admit(
+                data, round_index=self._open_round, forwarder=forwarder
+            )
         except Rejected as refused:
             self._count(refused, forwarder)
             return Decision.REJECT

@@ -32,7 +32,7 @@ from protocol.identity import PeerId
 from protocol.parameters import Parameters
 from protocol.puzzle import solves
 from protocol.schedule import Schedule
-from protocol.stragglers import Stragglers
+from protocol.stragglers import News
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +132,7 @@ class Admission:
         self._rounds: dict[int, _RoundMemory] = {}
         self._seats: dict[PeerId, int] = {}
         self._ahead: dict[PeerId, int] = {}
-        self._behind = Stragglers()
+        self._behind = News()
         self._outcasts: dict[PeerId, None] = {}
         for author in outcasts:
             self._cast_out(author)
@@ -140,7 +140,7 @@ class Admission:
         self._rank = rank
         self._convictions = 0
 
-    def admit(self, data: bytes, *, round_index: int) -> Admitted:
+    def admit(self, data: bytes, *, round_index: int, forwarder: PeerId | None = None) -> Admitted:
         """Return what a message is, or raise why it is not forwarded.
 
         The refusal names author and round only where the signature has proven them.
@@ -148,6 +148,7 @@ class Admission:
         Args:
             data: The gossip message.
             round_index: The current round; it never goes back.
+            forwarder: Who handed the message over; None where nobody is to be told from others.
 
         Raises:
             Rejected: Objectively invalid.
@@ -162,8 +163,9 @@ class Admission:
         part = open_part(data, self._parameters)
         # [REJECT] It is cut where contributions are cut.
         check_cut(part, self._parameters)
-        # [IGNORE] If its round is over for longer than the window, its author was not known so far.
-        self._check_past_is_new(part)
+        # [IGNORE] If its round is over for longer than the window, its author itself brings it, and
+        # was not known so far.
+        self._check_past_is_new(part, forwarder)
         # [IGNORE] These very bytes were not admitted before.
         message = hashlib.sha256(data).digest()
         self._check_unseen(part, message)
@@ -321,8 +323,12 @@ class Admission:
     def _is_past(self, part: Part) -> bool:
         return part.round_index < self._round_index - WINDOW_ROUNDS
 
-    def _check_past_is_new(self, part: Part) -> None:
-        if self._is_past(part) and not self._behind.is_news(part.author, part.round_index):
+    def _check_past_is_new(self, part: Part, forwarder: PeerId | None) -> None:
+        """Pass on to the pace who is behind now: others could say again what was said long ago."""
+        if not self._is_past(part):
+            return
+        is_here = part.author == forwarder
+        if not is_here or not self._behind.is_news(part.author, part.round_index):
             raise Ignored(Reason.ROUND_PAST, f"{part.round_index} in {self._round_index}")
 
     def _check_unseen(self, part: Part, message: bytes) -> None:

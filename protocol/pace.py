@@ -166,6 +166,7 @@ class Pace:
         self._began_s = now
         self._verdict = None
         self._cast_out = 0
+        self._behind.begin(round_index)
         if self._lapses and round_index >= self._lapsed_in + LAPSE_ROUNDS:
             self._lapses, self._lapsed_in = self._lapses - 1, round_index
         self._mine = {index: n for index, n in self._mine.items() if index >= round_index}
@@ -178,15 +179,15 @@ class Pace:
         """Note that an author signed something for a round: any proven message counts."""
         if author == self._me or round_index > self.round_index + ROUNDS_AHEAD_MAX:
             return
-        if round_index < self.round_index - WINDOW_ROUNDS:
-            if author not in self._members:
-                self._behind.note(author, round_index, here=self.round_index)
+        known = self._members.get(author)
+        latest = round_index if known is None else max(round_index, known.last_round)
+        self._behind.heard(author, latest, here=self._open_round)
+        if round_index < self._open_round - WINDOW_ROUNDS:
             return
-        self._behind.forget(author)
         member = self._seated(author, round_index)
         if member is None:
             return
-        member.last_round = max(member.last_round, round_index)
+        member.last_round = latest
         if round_index > self._open_round + WINDOW_ROUNDS:
             member.whole_from = max(member.whole_from, round_index + 1)
         if round_index >= self.round_index and member.strikes <= PARDONS:
@@ -261,6 +262,8 @@ class Pace:
         if waiting == (self._me,) and self._is_overtaken():
             return Over(Ending.OVERTAKEN)
         if time_is_up:
+            if not waiting and is_whole:
+                self._behind.cost_a_deadline()
             self._give_up()
             return Over(Ending.DEADLINE)
         return None
@@ -348,11 +351,9 @@ class Pace:
         return self._authors_min <= QUORUM_MIN and self._is_complete(self._me)
 
     def _is_ahead_of_most(self) -> bool:
-        """Whether more authors come after this node, beyond its window, than are with it or ahead.
-
-        It was cut off from them and is faster; unless it waits, they never meet again.
-        """
-        return self._behind.heard_since(self.round_index - 1) > len(self._standing())
+        """Whether more come after this node than are with it: it waits for them."""
+        last_rounds = [member.last_round for member in self._standing().values()]
+        return self._behind.outnumber(last_rounds, self.round_index)
 
     def _is_overtaken(self) -> bool:
         """Whether all others are done and gone: nobody waits for what this node still owes."""

@@ -127,20 +127,37 @@ def test_messages_far_ahead_are_ignored_and_still_move_the_pace(
     assert gate._pace.state(1.0) == Jump(50)
 
 
+def alone_far_ahead(gate: Gate, me: PeerId) -> Pace:
+    """Be done with a round that nobody else is near."""
+    gate.open(40)
+    gate._pace.begin(40, 0.0)
+    for _ in range(2):
+        gate._pace.contributed(me, 40)
+    return gate._pace
+
+
 def test_messages_long_past_are_ignored_and_their_authors_waited_for_where_they_are_the_many(
     gate: Gate, sealed: Sealed, keys: list[Keypair]
 ) -> None:
     """Whoever was cut off, and is faster, hears the others far behind it when it is back."""
-    gate.open(40)
-    gate._pace.begin(40, 0.0)
-    for _ in range(2):
-        gate._pace.contributed(keys[0].peer_id, 40)
+    pace = alone_far_ahead(gate, keys[0].peer_id)
 
-    decision = gate.validate(sealed(keys[1], 30), keys[4].peer_id)
+    decision = gate.validate(sealed(keys[1], 30), keys[1].peer_id)
 
     assert decision is Decision.IGNORE
-    assert gate._pace.state(1.0) == Waiting()
-    assert gate._pace.state(10.0) == Over(Ending.DEADLINE)
+    assert pace.state(1.0) == Waiting()
+    assert pace.state(10.0) == Over(Ending.DEADLINE)
+
+
+def test_what_others_say_again_of_rounds_long_past_makes_nobody_wait(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    pace = alone_far_ahead(gate, keys[0].peer_id)
+
+    for number in range(20, 35):
+        gate.validate(sealed(keys[1], number), keys[4].peer_id)
+
+    assert pace.state(1.0) == Over(Ending.COMPLETE)
 
 
 def test_a_copy_is_ignored_and_costs_nobody(

@@ -8,14 +8,17 @@ from protocol.constants import AUTHORS_MAX
 from protocol.contribution import Completion
 from protocol.envelope import open_part
 from protocol.errors import Ignored, Reason, Refused, Rejected
+from protocol.identity import PeerId
 
 if TYPE_CHECKING:
     from conftest import SmallSwarm
 
 
-def refusal(admission: Admission, data: bytes, round_index: int = 0) -> Refused:
+def refusal(
+    admission: Admission, data: bytes, round_index: int = 0, *, forwarder: PeerId | None = None
+) -> Refused:
     with pytest.raises(Refused) as raised:
-        admission.admit(data, round_index=round_index)
+        admission.admit(data, round_index=round_index, forwarder=forwarder)
     return raised.value
 
 
@@ -105,7 +108,8 @@ def test_a_round_long_over_is_taken_for_a_sign_of_life_once(swarm: "SmallSwarm")
     admission, author = swarm.admission(), swarm.keypair(0).peer_id
 
     signs = [
-        refusal(admission, swarm.messages(0, number)[0], round_index=10) for number in (5, 5, 4, 6)
+        refusal(admission, swarm.messages(0, number)[0], round_index=10, forwarder=author)
+        for number in (5, 5, 4, 6)
     ]
 
     assert {refused.reason for refused in signs} == {Reason.ROUND_PAST}
@@ -120,10 +124,22 @@ def test_a_round_long_over_is_taken_for_a_sign_of_life_once(swarm: "SmallSwarm")
 def test_a_round_long_over_without_a_signature_proves_nothing(swarm: "SmallSwarm") -> None:
     part = replace(open_part(swarm.messages()[0], swarm.parameters), round_index=3)
 
-    refused = refusal(swarm.admission(), part.to_bytes(), round_index=10)
+    refused = refusal(
+        swarm.admission(), part.to_bytes(), round_index=10, forwarder=swarm.keypair(0).peer_id
+    )
 
     assert refused.reason is Reason.BAD_SIGNATURE
     assert refused.author is None
+
+
+def test_a_round_long_over_told_by_others_is_no_sign_of_its_author(swarm: "SmallSwarm") -> None:
+    """Whoever was there can say again what was said, and its author may be gone for good."""
+    message = swarm.messages(0, 5)[0]
+
+    for teller in (None, swarm.keypair(1).peer_id):
+        refused = refusal(swarm.admission(), message, round_index=10, forwarder=teller)
+        assert refused.reason is Reason.ROUND_PAST
+        assert refused.author is None
 
 
 def test_a_round_far_ahead_is_ignored_but_proves_where_its_author_is(swarm: "SmallSwarm") -> None:

@@ -14,6 +14,7 @@ from protocol.pace import (
     Pace,
     Waiting,
 )
+from protocol.stragglers import HELD_MAX, HELD_ROUNDS
 
 LIMIT_S = 60.0
 LONGEST_S = 75.0
@@ -204,13 +205,13 @@ def test_grace_ends_as_well() -> None:
 
 
 def test_a_silent_peer_costs_one_deadline() -> None:
-    one = pace()
-    one.heard(A, 9)
-    one.contributed(ME, 10)
+    one = pace(A)
+    one.begin(11, now=0.0)
+    one.contributed(ME, 11)
     assert one.state(60.0) == DEADLINE
 
-    one.begin(11, now=60.0)
-    one.contributed(ME, 11)
+    one.begin(12, now=60.0)
+    one.contributed(ME, 12)
 
     assert one.state(61.0) == COMPLETE
 
@@ -272,7 +273,7 @@ def after_two_deadlines(*, comes_late: bool) -> Pace:
     for round_index in (10, 11):
         one.begin(round_index, now=0.0)
         one.heard(A, round_index)
-        one.contributed(ME, round_index)
+        contributed(one, (ME, B), round_index)
         assert one.state(60.0) == DEADLINE
         one.open(round_index + 1)
         if comes_late:
@@ -282,13 +283,13 @@ def after_two_deadlines(*, comes_late: bool) -> Pace:
 
 def test_after_one_deadline_a_round_completed_late_is_a_sign_of_life() -> None:
     one = pace(A)
-    one.contributed(ME, 10)
-    one.state(60.0)
+    contributed(one, (ME, B), 10)
+    assert one.state(60.0) == DEADLINE
 
-    late(one, A, 11)
+    late(one, A, 11, B)
 
     one.begin(12, now=0.0)
-    assert one.waiting_for() == (ME, A)
+    assert one.waiting_for() == (ME, A, B)
 
 
 @pytest.mark.parametrize("completed", [[12, 13], [12, 14, 15], [12, 13, 14]])
@@ -296,7 +297,7 @@ def test_after_two_three_in_a_row_are(completed: list[int]) -> None:
     """As fast as the others and never in time, since nobody waits: it would stay so for ever."""
     one = after_two_deadlines(comes_late=False)
     for round_index in completed:
-        late(one, A, round_index)
+        late(one, A, round_index, B)
 
     one.begin(16, now=0.0)
     assert (A in one.waiting_for()) == (completed == [12, 13, 14])
@@ -306,7 +307,7 @@ def test_who_came_too_late_for_a_deadline_has_not_paid_for_it() -> None:
     one = after_two_deadlines(comes_late=True)
 
     one.begin(12, now=0.0)
-    assert one.waiting_for() == (ME,)
+    assert one.waiting_for() == (ME, B)
 
 
 def test_a_round_completed_in_time_wipes_the_slate() -> None:
@@ -597,6 +598,50 @@ def test_whoever_is_ahead_of_more_than_it_has_for_company_waits_for_its_deadline
 
     assert one.state(59.0) == WAITING
     assert one.state(60.0) == DEADLINE
+
+
+def test_those_who_come_after_are_waited_for_until_they_are_here() -> None:
+    """Near by they are members again, and still behind: for these this node has too little time."""
+    one = pace()
+    one.heard(A, 8)
+    one.contributed(ME, 10)
+    assert one.state(60.0) == DEADLINE
+
+    one.begin(11, now=60.0)
+    one.heard(A, 10)
+    one.contributed(ME, 11)
+    assert one.state(61.0) == WAITING
+    one.contributed(A, 11)
+    assert one.state(62.0) == COMPLETE
+
+
+def test_whoever_comes_after_and_never_comes_up_costs_no_more_than_so_many_deadlines() -> None:
+    one = pace()
+    endings = []
+    for round_index in range(10, 510):
+        one.begin(round_index, now=0.0)
+        one.heard(A, round_index - 1)
+        one.contributed(ME, round_index)
+        endings.append(one.state(1.0) == COMPLETE or one.state(60.0) == COMPLETE)
+
+    lost = endings.count(False)
+    assert HELD_MAX < lost < HELD_MAX + 500 / HELD_ROUNDS + 2
+    assert endings[300:].count(False) <= 200 / HELD_ROUNDS + 1
+
+
+def test_a_node_whose_company_has_gone_on_waits_for_nobody_who_comes_after() -> None:
+    """It would only lose these as well."""
+    one = pace(A)
+    for number in range(3):
+        one.heard(peer(10 + number), 5)
+    contributed(one, (ME, A), 10)
+    assert one.state(1.0) == WAITING
+
+    one.begin(11, now=2.0)
+    contributed(one, (ME, A), 11)
+    one.heard(A, 12)
+
+    assert one.state(3.0) == COMPLETE
 
 
 @pytest.mark.parametrize("behind", [1, 2])
