@@ -228,8 +228,9 @@ def raised(plan: SwarmPlan, directory: Path) -> Iterator[list[Member]]:
             place = directory / f"node-{index}"
             peer = str(written_key(place / "identity.key", plan, index).peer_id)
             address = f"/ip4/127.0.0.1/tcp/{port}"
-            process = start_node(place, plan.settings_of(index), address, bootstrap)
-            members.append(Member(place.name, peer, place, process))
+            with undisturbed():  # one that nobody knows of would run for ever
+                process = start_node(place, plan.settings_of(index), address, bootstrap)
+                members.append(Member(place.name, peer, place, process))
             bootstrap = bootstrap or f"{address}/p2p/{peer}"
         yield members
     finally:
@@ -255,6 +256,21 @@ def ended_by_signals() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Hear signals out afterwards."""
+    came: list[int] = []
+    both = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, lambda heard, _: came.append(heard)) for number in both]
+    try:
+        yield
+    finally:
+        for number, handler in zip(both, before, strict=True):
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def interrupt(_number: int, _frame: object) -> None:
