@@ -237,7 +237,8 @@ class Gate:
 
     def heed(self) -> None:
         """Hold nothing of authors that the operator listens to no more, and wait for none."""
-        for author in self._mailbox.all_authors().union(self._pace.members()):
+        waited_for = (*self._pace.members(), *self._pace.coming())
+        for author in self._mailbox.all_authors().union(waited_for):
             if not self._is_welcome(author):
                 self._forget(author)
 

@@ -350,8 +350,7 @@ async def make_up(node: Participant, peer: PeerId) -> None:
 
 async def land(node: Participant, round_index: int) -> None:
     """Begin with the round of a jump: what was said of it before was passed over here."""
-    for step in range(node.gate.open_round, round_index, ROUNDS_A_STEP):
-        node.schedule.reach(step)
+    while not node.schedule.approach(round_index, rounds=ROUNDS_A_STEP):
         await trio.lowlevel.checkpoint()
     node.gate.open(round_index)
     async with trio.open_nursery() as nursery:
@@ -372,6 +371,6 @@ async def until_over(node: Participant) -> Over | Jump:
         with trio.move_on_after(min(PROGRESS_S, remaining_s)) as patience:
             await node.mailbox.changed()
         if patience.cancelled_caught and remaining_s > PROGRESS_S:
-            waiting = [str(author) for author in node.pace.waiting_for()]
-            fields = {"round": node.gate.open_round, "for": waiting}
+            missing = node.pace.waiting_for() or node.pace.coming()
+            fields = {"round": node.gate.open_round, "for": [str(author) for author in missing]}
             node.tell("waiting", fields | {"remaining_s": round(remaining_s - PROGRESS_S, 1)})

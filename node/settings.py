@@ -199,6 +199,11 @@ class VerifySettings:
     requires_kin: bool = False
     """Leave completions undecided whose author's weights this node never held."""
 
+    def __post_init__(self) -> None:
+        """Refuse a weight that is none."""
+        if not 0.0 <= self.undecided_weight <= 1.0:
+            raise ValueError(f"undecided_weight must be in 0..1, not {self.undecided_weight}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdversarySettings:

@@ -260,15 +260,17 @@ def ended_by_signals() -> Iterator[None]:
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """Hear signals out afterwards."""
+    """Hear out afterwards the signals that are heard at all."""
     came: list[int] = []
-    both = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda heard, _: came.append(heard)) for number in both]
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     try:
+        for number in heard:
+            signal.signal(number, lambda number, _: came.append(number))
         yield
     finally:
-        for number, handler in zip(both, before, strict=True):
-            signal.signal(number, handler)
+        for number in heard:
+            signal.signal(number, before[number])
     if came:
         raise KeyboardInterrupt
 

@@ -1,6 +1,7 @@
-"""Tables for people, as wide as their rows need; nothing in a cell is markup.
+"""Lists as tables for people, as wide as their rows need; nothing in a cell is markup.
 
-What is cut off of a name or an ID cannot be asked for.
+What is cut off of a name or an ID cannot be asked for. The framed board of a swarm is no such list:
+its columns are few and always the same (`node.scoreboard`).
 """
 
 from rich.box import SIMPLE_HEAD
@@ -16,7 +17,15 @@ ROOM_MIN = 24
 
 def plain_table(*headings: str, wide: str = "", title: str | None = None) -> Table:
     """Return an empty table without frames; only one of its columns may be squeezed."""
-    table = Table(title=title, box=SIMPLE_HEAD, padding=0, show_edge=False, title_justify="left")
+    table = Table(
+        title=title,
+        box=SIMPLE_HEAD,
+        padding=0,
+        show_edge=False,
+        title_justify="left",
+        title_style="none",
+        header_style="none",  # what ends in a colour does not end in blanks that could be left out
+    )
     for heading in headings:
         table.add_column(heading, no_wrap=heading != wide, overflow="fold")
     return table

@@ -21,6 +21,10 @@ class Beacon(Protocol):
         """Return the 32 bytes of a 0-based round."""
         ...
 
+    def approach(self, round_index: int, *, rounds: int) -> bool:
+        """Go towards a round's value by so many rounds at most; tell whether it is at hand."""
+        ...
+
 
 class HashChain:
     """A beacon that needs nobody: each value is the hash of the one before.
@@ -36,6 +40,7 @@ class HashChain:
         self._seed = digest(_DOMAIN, swarm)
         self._values = {0: self._seed}
         self._latest = 0
+        self._ahead = (0, self._seed)
 
     def value(self, round_index: int) -> bytes:
         """Return the 32 bytes of a 0-based round.
@@ -50,9 +55,31 @@ class HashChain:
         known = self._values.get(round_index)
         return known if known is not None else _walk(self._seed, round_index)
 
+    def approach(self, round_index: int, *, rounds: int) -> bool:
+        """Walk towards a round far ahead; tell whether its value costs no long walk any more.
+
+        What is known of nearer rounds stays known meanwhile.
+
+        Args:
+            round_index: Where to go.
+            rounds: How many to walk at most, about a microsecond each.
+        """
+        goal = round_index - VALUES_KEPT
+        at, value = self._nearest(goal)
+        steps = max(0, min(rounds, goal - at))
+        self._ahead = (at + steps, _walk(value, steps))
+        return at + steps >= goal
+
+    def _nearest(self, goal: int) -> tuple[int, bytes]:
+        """Return the latest round up to a goal, if one was walked to, and its value."""
+        if self._latest <= self._ahead[0] <= goal:
+            return self._ahead
+        return self._latest, self._values[self._latest]
+
     def _walk_to(self, round_index: int) -> None:
         first_kept = max(self._latest, round_index - VALUES_KEPT)
-        value = _walk(self._values[self._latest], first_kept - self._latest)
+        at, value = self._nearest(first_kept)
+        value = _walk(value, first_kept - at)
         self._values[first_kept] = value
         for index in range(first_kept + 1, round_index + 1):
             value = _walk(value, 1)

@@ -301,6 +301,10 @@ class Pace:
         """Return the other authors that are remembered; sorted."""
         return tuple(sorted(self._members))
 
+    def coming(self) -> tuple[PeerId, ...]:
+        """Return who comes after this node, and may have it wait for its deadline; sorted."""
+        return self._behind.coming(self.round_index)
+
     def _is_complete(self, author: PeerId) -> bool:
         if author == self._me:
             count = self._mine.get(self.round_index, 0)

@@ -41,9 +41,9 @@ class Schedule:
             self._shares[key] = share
         return self._shares[key]
 
-    def reach(self, round_index: int) -> None:
-        """Have a round's beacon at hand: whoever goes far ahead can do so in steps."""
-        self._beacon.value(round_index)
+    def approach(self, round_index: int, *, rounds: int) -> bool:
+        """Go towards a round by so many rounds at most; tell whether its prompts are at hand."""
+        return self._beacon.approach(round_index, rounds=rounds)
 
     def is_assigned(self, round_index: int, author: PeerId, prompt_index: int) -> bool:
         """Tell whether an author may answer a prompt in a round."""

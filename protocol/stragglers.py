@@ -56,9 +56,9 @@ class News:
         """Forget an author."""
         self._words.pop(author, None)
 
-    def heard_since(self, here: int) -> int:
-        """Return of how many there was news since this node came to a round."""
-        return sum(word.heard_in >= here for word in self._words.values())
+    def heard_since(self, here: int) -> tuple[PeerId, ...]:
+        """Return of whom there was news since this node came to a round; sorted."""
+        return tuple(sorted(one for one, word in self._words.items() if word.heard_in >= here))
 
 
 class Stragglers:
@@ -91,6 +91,10 @@ class Stragglers:
         """Note that a round lasted until its deadline for their sake alone."""
         self._held += 1
 
+    def coming(self, here: int) -> tuple[PeerId, ...]:
+        """Return who gave news since the round before this one began; sorted."""
+        return self._news.heard_since(here - 1)
+
     def outnumber(self, last_rounds: Sequence[int], here: int) -> bool:
         """Whether they are more than those who are with this node, and to be waited for.
 
@@ -102,5 +106,5 @@ class Stragglers:
         """
         company = sum(last >= here for last in last_rounds)
         gone_on = sum(last > here for last in last_rounds)
-        coming = self._news.heard_since(here - 1)
+        coming = len(self.coming(here))
         return self._held < HELD_MAX and coming > company and 2 * gone_on <= company

@@ -43,9 +43,10 @@ ANSWERS_MAX = 4
 ANSWERS_PER_ADDRESS_MAX = 2
 """The same to one address, so that no single one keeps all others from being answered."""
 
-SLOW_PAUSE_S = 30.0
-"""How much longer an asker that was too slow waits for its next answer, and all of its address:
-else two addresses that read slowly would keep all others from being answered."""
+QUICK_S = 0.2
+PAUSE_PER_S = 6.0
+"""How many seconds an asker waits for its next answer, and its address too, for each beyond a moment
+that it took: else two addresses that read slowly would keep all others from being answered."""
 
 _PIECE_BYTES = 16 * 1024
 """Written at a time: gossip to the same peer waits for no more than this."""
@@ -159,12 +160,11 @@ class Questions:
             JudgeError: `answer` failed.
         """
         answered = False
+        began_s = trio.current_time()
         self._served.add(asker)
         try:
-            with trio.move_on_after(ASK_S) as patience:
+            with trio.move_on_after(ASK_S):
                 answered = await self._exchange(stream, asker)
-            if patience.cancelled_caught:
-                self._charge(stream, asker, SLOW_PAUSE_S / ANSWER_PAUSE_S)
         except JudgeError:
             raise
         except FrameError as refusal:
@@ -173,6 +173,9 @@ class Questions:
             return False  # mostly a connection that broke: no proof of a fault
         finally:
             self._served.discard(asker)
+            took_s = trio.current_time() - began_s
+            if took_s > QUICK_S:
+                self._charge(stream, asker, PAUSE_PER_S * took_s / ANSWER_PAUSE_S)
         return answered
 
     def _admits(self, stream: INetStream, asker: PeerId) -> bool:

@@ -149,6 +149,20 @@ def test_messages_long_past_are_ignored_and_their_authors_waited_for_where_they_
     assert pace.state(10.0) == Over(Ending.DEADLINE)
 
 
+def test_whom_the_operator_bans_far_behind_is_waited_for_no_more(
+    gate: Gate, sealed: Sealed, keys: list[Keypair]
+) -> None:
+    pace, banned = alone_far_ahead(gate, keys[0].peer_id), set[PeerId]()
+    gate._is_welcome = lambda author: author not in banned
+    gate.validate(sealed(keys[1], 30), keys[1].peer_id)
+
+    banned.add(keys[1].peer_id)
+    gate.heed()
+
+    assert pace.coming() == ()
+    assert pace.state(1.0) == Over(Ending.COMPLETE)
+
+
 def test_what_others_say_again_of_rounds_long_past_makes_nobody_wait(
     gate: Gate, sealed: Sealed, keys: list[Keypair]
 ) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from node import swarm
-from node.swarm import SwarmPlan, ended_by_signals, raised
+from node.swarm import SwarmPlan, ended_by_signals, raised, undisturbed
 
 ASLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
 
@@ -34,3 +34,14 @@ def test_a_node_that_is_being_started_is_ended_as_the_others_are(
         pytest.fail("it was interrupted")
 
     assert [process.poll() is None for process in started] == [False]
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    """As a shell has it for whoever runs in the background."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    with undisturbed():
+        os.kill(os.getpid(), signal.SIGINT)
+
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN

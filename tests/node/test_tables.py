@@ -38,9 +38,12 @@ def test_a_cell_that_may_be_cut_takes_what_the_others_leave(
     assert short == "x" * 60 + " few"
 
 
+@pytest.mark.parametrize("colours", ["", "1"])
 def test_columns_are_one_blank_apart_and_no_line_ends_in_blanks(
-    capsys: pytest.CaptureFixture[str],
+    colours: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Nor in a colour that blanks are hidden before, where there is a terminal."""
+    monkeypatch.setenv("FORCE_COLOR", colours)
     table = plain_table("round", "stage", "", title="2 findings")
     table.add_row("4", "accumulation", "")
     show_table(table)

@@ -375,7 +375,7 @@ def test_a_slot_stays_taken_until_its_round_leaves_the_window(
 
     assert reason(admission, message, later) is Reason.DUPLICATE
     assert reason(admission, swarm.messages(0, 2, salt=1)[0], later) is Reason.EQUIVOCATION
-    assert reason(swarm.admission(), message, 5) is Reason.ROUND_PAST
+    assert reason(admission, message, 5) is Reason.ROUND_PAST
 
 
 # --- parts --------------------------------------------------------------------------------

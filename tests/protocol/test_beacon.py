@@ -53,3 +53,24 @@ def test_rounds_of_the_window_are_not_walked_to_again() -> None:
     chain.value(10_002)
 
     assert {9_998, 9_999, 10_000, 10_001, 10_002} <= set(chain._values)
+
+
+def test_a_far_round_can_be_walked_to_in_steps_while_near_ones_stay_known() -> None:
+    chain, steps = HashChain(b"swarm"), 1
+    chain.value(1000)
+    while not chain.approach(10_000, rounds=700):
+        steps += 1
+        assert {998, 999, 1000} <= set(chain._values)
+
+    assert steps == (10_000 - VALUES_KEPT - 1000) // 700 + 1
+    assert [chain.value(10_000), chain.value(1000)] == [
+        HashChain(b"swarm").value(10_000),
+        HashChain(b"swarm").value(1000),
+    ]
+
+
+def test_a_walk_to_one_round_is_no_hindrance_on_the_way_to_another() -> None:
+    expected, chain = plain_chain(b"swarm", 9000), HashChain(b"swarm")
+    for goal in (8000, 2000, 9000, 300, 8999):
+        chain.approach(goal, rounds=5000)
+        assert chain.value(min(goal, 8999)) == expected[min(goal, 8999)]

@@ -216,6 +216,19 @@ def test_a_silent_peer_costs_one_deadline() -> None:
     assert one.state(61.0) == COMPLETE
 
 
+def test_an_only_peer_that_fell_silent_behind_costs_two() -> None:
+    one = pace()
+    one.heard(A, 9)
+    one.contributed(ME, 10)
+    assert one.state(60.0) == DEADLINE
+
+    for round_index, ending in ((11, DEADLINE), (12, COMPLETE)):
+        one.begin(round_index, now=60.0)
+        one.contributed(ME, round_index)
+        assert (one.state(61.0) == COMPLETE) == (ending == COMPLETE)
+        assert one.state(120.0) == ending
+
+
 def test_a_peer_given_up_is_waited_for_again_once_it_is_heard() -> None:
     one = pace(A)
     one.heard(A, 10)
@@ -597,6 +610,7 @@ def test_whoever_is_ahead_of_more_than_it_has_for_company_waits_for_its_deadline
     one.contributed(ME, 10)
 
     assert one.state(59.0) == WAITING
+    assert (one.waiting_for(), one.coming()) == ((), (A,))
     assert one.state(60.0) == DEADLINE
 
 

@@ -399,5 +399,5 @@ def test_a_node_slower_than_the_deadline_does_not_hold_the_swarm_for_ever() -> N
     for node in swarm.nodes[:2]:
         assert len(node.ended(Ending.DEADLINE)) <= 3
         assert len(node.endings) > 300
-    samplings = 1500.0 / (PROMPTS * 30.0)
-    assert len(swarm.nodes[2].rounds) > samplings - 2, "it begins anew where the others are"
+    behind = swarm.nodes[0].pace.round_index - swarm.nodes[2].pace.round_index
+    assert behind < 60, "the others' rounds while it samples one, in which it began with them"

@@ -34,7 +34,7 @@ _ROLES = (
 _MARKUP = re.compile(
     r"""
       (?P<tag><(?=[A-Za-z_/|!?<\[]))          # <think>, </s>, <|im_end|>, <<SYS>>
-    | (?P<tag_end>\|(?=>))                     # |>
+    | (?P<tag_end>\|+(?=>))                    # |>, ||>
     | (?P<bracket>\[(?=/?[A-Z]{2,}))           # [INST], [/INST], [SEP]
     | (?P<run>`{3,}|~{3,}|\#{3,}|\|{2,}|={4,}|-{4,}|\{{2,}|\}{2,})
     | \b(?P<role>ROLES)(?=["'*_\s]{0,3}:)      # Assistant:, "verdict":, **User**:
@@ -101,7 +101,7 @@ def _is_visible(character: str) -> bool:
 def _dotted_markup(found: re.Match[str]) -> str:
     if found["run"]:
         return DOT.join(found[0])
-    return found[0] + DOT
+    return (DOT.join(found[0]) if found["tag_end"] else found[0]) + DOT
 
 
 def _dotted_word(found: re.Match[str]) -> str:

@@ -37,6 +37,7 @@ def test_nothing_is_a_line_too() -> None:
         ("<think>", "<·think>"),
         ("</answer>", "<·/answer>"),
         ("<|im_end|>", "<·|im_end|·>"),
+        ("||>", "|·|·>"),
         ("<<SYS>>", "<·<·SYS>>"),
         ("\uff1cthink\uff1e", "<·think>"),
         ("[INST]", "[·INST]"),
