@@ -45,8 +45,8 @@ ANSWERS_PER_ADDRESS_MAX = 2
 
 QUICK_S = 0.2
 PAUSE_PER_S = 6.0
-"""How many seconds an asker waits for its next answer, and its address too, for each beyond a moment
-that it took: else two addresses that read slowly would keep all others from being answered."""
+"""Who took longer than a moment to be answered waits so many times as long for its next answer, and
+its address too: else two that read slowly would keep all others from being answered."""
 
 _PIECE_BYTES = 16 * 1024
 """Written at a time: gossip to the same peer waits for no more than this."""
