@@ -47,7 +47,7 @@ class Outgoing:
 
 @runtime_checkable
 class WireAttack(Protocol):
-    """Chooses what is published instead of a round's sealed messages."""
+    """Chooses what is published instead of a round's sealed messages, of which there are some."""
 
     def messages(self, outgoing: Outgoing) -> Sequence[bytes]:
         """Return the bytes to publish, in their order."""
@@ -84,7 +84,12 @@ class WireAdversary:
         return judge
 
     def outgoing(self, round_index: int, sealed: Sequence[bytes]) -> Sequence[bytes]:
-        """Return what is published of a round instead of what was sealed."""
+        """Return what is published of a round instead of what was sealed.
+
+        A node that was overtaken has nothing to say of a round, and no attack that begins with it.
+        """
+        if not sealed:
+            return sealed
         seed = f"{self._keypair.peer_id}/{round_index}"
         draw = random.Random(seed)  # noqa: S311 - an experiment's luck, to be repeated
         return self._attack.messages(

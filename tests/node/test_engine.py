@@ -200,7 +200,6 @@ def test_honest_rounds_have_no_findings_and_verifying_changes_no_bit_between_pee
         ({"defence": "papper"}, "papper"),
         ({"veto": ("reply",)}, "reply"),
         ({"drop": ("replay",), "mask": ("replay",)}, "two actions"),
-        ({"undecided_weight": 1.5}, "undecided_weight"),
         ({"judge": "oracle"}, "oracle"),
     ],
 )

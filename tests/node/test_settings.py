@@ -13,6 +13,7 @@ from node.settings import (
     RoundSettings,
     SwarmSettings,
     TaskSettings,
+    VerifySettings,
     plain,
     read_settings,
 )
@@ -103,6 +104,8 @@ def test_values_that_contradict_each_other_are_refused() -> None:
         (SwarmSettings, "join_bits", 99, 40),
         (SwarmSettings, "prompts_per_round", 0, 1),
         (TaskSettings, "reward", "foo", "binary"),
+        (VerifySettings, "undecided_weight", 1.5, 0),
+        (VerifySettings, "undecided_weight", "nan", 1),
     ],
 )
 def test_what_nothing_works_with_is_refused_by_its_own_name(

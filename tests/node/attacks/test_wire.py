@@ -128,6 +128,17 @@ def test_each_attack_is_refused_by_name_and_the_rest_is_admitted(
     assert set(bench.refused) == expected if expected else bench.refused
 
 
+@pytest.mark.parametrize("bench", ATTACKS, indirect=True)
+def test_whoever_has_nothing_to_say_of_a_round_attacks_in_the_next(
+    bench: Bench, keys: list[Keypair]
+) -> None:
+    """A node that is overtaken samples nothing; it must not end there, whatever its attack."""
+    bench.overhear_others(keys[2:4], 0)
+
+    assert bench.wire.outgoing(1, ()) == ()
+    assert bench.wire.outgoing(2, bench.own(bench.attacker, 2))
+
+
 def test_every_attack_has_its_reasons_here() -> None:
     assert {*REFUSED_FOR, "bit-flips"} == set(ATTACKS)
 
