@@ -3,6 +3,9 @@
 What they are used for is decided in `node.mesh.gossip`; strangers' addresses are read elsewhere.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from multiaddr import Multiaddr
 
 from node.faults import ConfigFault
@@ -29,15 +32,10 @@ def named_peers(settings: MeshSettings) -> frozenset[PeerId]:
         ConfigFault: An address is malformed, or does not say who.
     """
     named = []
+    fix = "copy the whole address, /p2p/ and all, that the other node prints when it starts"
     for text in settings.peers:
-        try:
+        with refused(f"peer address {text!r}", fix=fix):
             peer = dialled(text).peer
-        except ValueError as error:
-            raise ConfigFault(
-                f"peer address {text!r}: {error}",
-                fix="copy the whole address, /p2p/ and all, that the other node prints when it "
-                "starts",
-            ) from error
         if peer is None:
             raise ConfigFault(
                 f"peer address {text!r} does not say who should answer there",
@@ -55,13 +53,10 @@ def listened(settings: MeshSettings) -> list[Multiaddr]:
     """
     addresses = []
     for text in settings.listen:
-        try:
+        with refused(
+            f"cannot listen on {text!r}", fix="write an address like /ip4/0.0.0.0/tcp/4001"
+        ):
             addresses.append(Multiaddr(str(Address.parse(text))))
-        except ValueError as error:
-            raise ConfigFault(
-                f"cannot listen on {text!r}: {error}",
-                fix="write an address like /ip4/0.0.0.0/tcp/4001",
-            ) from error
     return addresses
 
 
@@ -72,16 +67,24 @@ def announced(settings: MeshSettings) -> list[Multiaddr]:
         ConfigFault: An address is malformed, or nobody can dial it.
     """
     addresses = []
+    fix = "write an address at which others reach this node, like /dns4/node.example.org/tcp/4001"
     for text in settings.announce:
-        try:
+        with refused(f"cannot announce {text!r}", fix=fix):
             addresses.append(Multiaddr(str(dialled(text))))
-        except ValueError as error:
-            raise ConfigFault(
-                f"cannot announce {text!r}: {error}",
-                fix="write an address at which others reach this node, like "
-                "/dns4/node.example.org/tcp/4001",
-            ) from error
     return addresses
+
+
+@contextmanager
+def refused(what: str, *, fix: str) -> Iterator[None]:
+    """Tell an operator's mistake from a bug.
+
+    Raises:
+        ConfigFault: What is read in the block is no address.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ConfigFault(f"{what}: {error}", fix=fix) from error
 
 
 def dialled(text: str) -> Address:
