@@ -94,6 +94,11 @@ class Reason(StrEnum):
         "It is a copy, and nobody here can say whether chance explains it.",
     )
     WRONG_EQUATION = "wrong_equation", Outcome.REFUSE, "An equation in it does not hold."
+    ANSWER_FROM_NOWHERE = (
+        "answer_from_nowhere",
+        Outcome.REFUSE,
+        "Its answer is a number that its working never comes to.",
+    )
     UNREAD_EQUATION = (
         "unread_equation",
         Outcome.UNDECIDED,

@@ -8,6 +8,7 @@ with calculator marks such as `<<48/2=24>>` in it, then `#### ` and the result. 
   those were read, and every one that is flagged;
 - the text with one digit of one written result changed by one, for each equation that was read
   as right and whose right side is a single number: how many of these changes are flagged;
+- the results: how many the working never comes to, and with one digit changed by one;
 - the time it takes.
 
     python examples/bench/equations.py train.jsonl
@@ -25,11 +26,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from node.verification.arithmetic import Equation, Truth, equations
+from node.verification.arithmetic import Equation, Truth, equations, from_nowhere
 
 MARK = re.compile(r"<<([^<>]*)>>")
 RESULT = re.compile(r"(?:=|equals?(?: to)?)[^\d=]*?(\.?\d[\d,]*(?:\.\d+)?)\D*$")
 SHOWN = {"flagged": Truth.WRONG, "unread": Truth.UNREAD, "naming": Truth.NAMING}
+NOWHERE = "nowhere"
+"""Results that the working never comes to."""
 
 
 def main() -> None:
@@ -38,6 +41,7 @@ def main() -> None:
     answers = [json.loads(line)["answer"] for line in arguments.file.open(encoding="utf-8")]
     workings = [answer.rpartition("####")[0] for answer in answers]
     texts = [MARK.sub("", working) for working in workings]
+    results = [answer.rpartition("####")[2].strip() for answer in answers]
     marks = [mark for working in workings for mark in MARK.findall(working)]
     figures = {
         "bench": "equations",
@@ -46,12 +50,17 @@ def main() -> None:
         "marks": _audited(marks),
         "text": _audited(texts),
         "corrupted": _corrupted(texts, arguments.seed),
+        "results": _concluded(texts, results, arguments.seed),
     }
-    for name in arguments.show:
+    for name in sorted({*arguments.show} & {*SHOWN}):
         for text in texts:
             for equation in equations(text):
                 if equation.truth is SHOWN[name]:
                     print(f"{name}: {_in_place(text, equation)}")
+    if NOWHERE in arguments.show:
+        for text, result in zip(texts, results, strict=True):
+            if from_nowhere(text, equations(text), result) is not None:
+                print(f"{NOWHERE}: {result} after {text[-120:]!r}")
     print(json.dumps(figures))
 
 
@@ -59,7 +68,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path, help="JSONL with an `answer` on each line")
     parser.add_argument("--seed", type=int, default=0, help="which digits are changed")
-    parser.add_argument("--show", action="append", default=[], choices=sorted(SHOWN))
+    parser.add_argument("--show", action="append", default=[], choices=[*sorted(SHOWN), NOWHERE])
     return parser.parse_args()
 
 
@@ -103,12 +112,35 @@ def _changes(text: str, rng: random.Random) -> Iterator[tuple[int, str]]:
         result = RESULT.search(text, equation.start, equation.end)
         if equation.truth is not Truth.RIGHT or result is None:
             continue
-        digits = [at for at in range(result.start(1), result.end(1)) if text[at].isdigit()]
-        at = rng.choice(digits)
-        first_of_many = at == result.start(1) and len(digits) > 1
-        lowest = 1 if first_of_many else 0
-        near = [digit for digit in (int(text[at]) - 1, int(text[at]) + 1) if lowest <= digit <= 9]  # noqa: PLR2004 - the last digit
-        yield equation.start, f"{text[:at]}{rng.choice(near)}{text[at + 1 :]}"
+        start, end = result.span(1)
+        yield equation.start, text[:start] + _changed(text[start:end], rng) + text[end:]
+
+
+def _changed(number: str, rng: random.Random) -> str:
+    """Return a written number with one digit changed by one, and no nought before others."""
+    digits = [at for at in range(len(number)) if number[at].isdigit()]
+    at = rng.choice(digits)
+    lowest = 1 if at == 0 and len(digits) > 1 else 0
+    near = [digit for digit in (int(number[at]) - 1, int(number[at]) + 1) if lowest <= digit <= 9]  # noqa: PLR2004 - the last digit
+    return f"{number[:at]}{rng.choice(near)}{number[at + 1 :]}"
+
+
+def _concluded(texts: Sequence[str], results: Sequence[str], seed: int) -> dict[str, float]:
+    """Count the results that come from nowhere, as they are and with one digit changed."""
+    rng = random.Random(seed)  # noqa: S311 - a choice of digits, not a secret
+    flagged = caught = 0
+    for text, result in zip(texts, results, strict=True):
+        found = equations(text)
+        flagged += from_nowhere(text, found, result) is not None
+        caught += from_nowhere(text, found, _changed(result, rng)) is not None
+    figures = {
+        "flagged": flagged,
+        "flagged_share": round(flagged / len(texts), 5),
+        "caught": caught,
+        "recall": round(caught / len(texts), 4),
+    }
+    print(f"{len(texts):>6} results, and with one digit changed by one: {figures}")
+    return figures
 
 
 def _in_place(text: str, equation: Equation) -> str:

@@ -29,6 +29,44 @@ def test_a_wrong_equation_is_refused_with_its_place_and_numbers(submission: Make
     assert verdict.detail == "2 + 2 = 5, but the left side is 4"
 
 
+def test_an_answer_that_its_working_never_comes_to_is_refused(submission: Make) -> None:
+    text = "<think>Ben has 2 + 2 = 4 eggs.</think> <answer>5</answer>"
+
+    verdict = judged(submission(text))
+
+    assert verdict.reason is Reason.ANSWER_FROM_NOWHERE
+    assert [text[span.start : span.end] for span in verdict.spans] == ["5"]
+    assert (verdict.value, verdict.threshold) == (5.0, None)
+    assert verdict.detail == "5 stands nowhere in the working"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<think>Ben has 2 + 2 = 4 eggs.</think> <answer>4</answer>",
+        "<think>Easy.</think> <answer>5</answer>",
+        "Ben has 2 + 2 = 4 eggs. The answer is 5",
+        "<think>2 + 2 = 4</think> <answer>5",
+    ],
+)
+def test_an_answer_that_follows_or_has_no_working_or_form_is_not(
+    submission: Make, text: str
+) -> None:
+    assert judged(submission(text)).reason is Reason.CLEAN
+
+
+def test_an_equation_in_the_answer_supports_nothing(submission: Make) -> None:
+    text = "<think>Ben has 2 + 2 = 4 eggs.</think> <answer>5 = 5</answer>"
+
+    assert judged(submission(text)).reason is Reason.CLEAN  # no number, so nothing is denied
+
+
+def test_a_wrong_equation_is_the_first_that_is_told(submission: Make) -> None:
+    text = "<think>Ben has 2 + 2 = 4, 3 + 3 = 7 eggs.</think> <answer>5</answer>"
+
+    assert judged(submission(text)).reason is Reason.WRONG_EQUATION
+
+
 @pytest.mark.parametrize("text", ["", "no numbers", "2 + 2 = 4", "\x00", "=" * 50])
 def test_nothing_wrong_is_clean(submission: Make, text: str) -> None:
     assert judged(submission(text)).reason is Reason.CLEAN
