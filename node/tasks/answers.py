@@ -34,8 +34,10 @@ _NUMERIC = re.compile(
     r"""
     (?:
         \\(?:[dt]?frac|sqrt|pi|cdot|times|left|right)(?![a-zA-Z])
-      | [0-9]{1,12}\^(?:[0-9]|\{-?[0-9]{1,2}\})(?![\^0-9{])   # a power of a plain integer
-      | [0-9]{1,12} | [-+*/(){},.\ ]
+      # A run of digits is taken whole or not at all: cut in every way that there is, one that
+      # does not fit would take time without end.
+      | (?<![0-9])[0-9]{1,12}\^(?:[0-9]|\{-?[0-9]{1,2}\})(?![\^0-9{])  # of a plain integer
+      | (?<![0-9])[0-9]{1,12}(?![0-9]) | [-+*/(){},.\ ]
     )+
     """,
     re.VERBOSE,

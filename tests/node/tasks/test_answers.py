@@ -150,3 +150,21 @@ def test_algebra_works_in_a_thread_of_its_own() -> None:
     thread.join()
 
     assert answers == [True]
+
+
+@pytest.mark.parametrize("expected", ["0.5", "\\frac{1}{2}", "2\\pi"])
+@pytest.mark.parametrize("tail", ["x", "^", "^x", "\\x"])
+def test_a_run_of_digits_that_does_not_fit_is_not_cut_in_every_way(
+    expected: str, tail: str
+) -> None:
+    """Twenty-six took seconds once, and each further one twice as long: a message of 64."""
+    began = time.process_time()
+
+    assert not same_answer("1" * 26 + tail, expected)
+
+    assert time.process_time() - began < 1.0
+
+
+@pytest.mark.parametrize("given", ["\\frac{1}{2}", "2^{-1}", "1/2", "0.5", ".5", "3^2/18"])
+def test_runs_of_digits_that_fit_are_read_as_before(given: str) -> None:
+    assert same_answer(given, "\\frac{1}{2}")
