@@ -24,13 +24,13 @@ from node.settings import (
     RoundSettings,
     SwarmSettings,
     TaskSettings,
-    VerifySettings,
     home_resolved,
     nearest,
     plain,
     read_settings,
 )
 from node.standing import TrustSettings
+from node.verifying import JudgeSettings, VerifySettings
 from node.work import EngineSettings
 
 ENVIRONMENT_PREFIX = "DRL_"
@@ -60,6 +60,7 @@ class NodeConfig:
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     verify: VerifySettings = field(default_factory=VerifySettings)
+    judge: JudgeSettings = field(default_factory=JudgeSettings)
     trust: TrustSettings = field(default_factory=TrustSettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     evaluate: EvaluateSettings = field(default_factory=EvaluateSettings)
@@ -82,6 +83,7 @@ class NodeConfig:
             model=self.model,
             train=self.train,
             verify=self.verify,
+            judge=self.judge,
             trust=self.trust,
             checkpoint=self.checkpoint,
             adversary=self.adversary,

@@ -14,18 +14,17 @@ from node import checkpoint
 from node.checkpoint import Snapshot
 from node.evaluation import Examiner, mean, watched
 from node.faults import ConfigFault
-from node.findings import findings_of
+from node.findings import findings_of, tally
 from node.policy import CausalPolicy, Sampled, SampleRequest, SamplingParameters, noise_key
 from node.rollout import Group, Rollout
 from node.roster import watch_roster
 from node.standing import Standings
 from node.tasks import Score, Task, reward, task_named
 from node.trainer import Trainer
-from node.verdict import Outcome
 from node.verification import Judged, Submission, Taught
 from node.verification.form import FormSettings
 from node.verification.readings import Reading
-from node.verification.verifier import Verifier
+from node.verification.verifier import Verifier, judge_named
 from node.work import Contributed, EngineSettings, Evaluation, Opened, Trained
 from protocol.contribution import Completion, Contribution
 from protocol.identity import PeerId
@@ -66,6 +65,8 @@ class Engine:
             ),
             settings=settings.verify,
             swarm=self._swarm,
+            owed=self.parameters.completions_per_author,
+            judge=judge_named(settings.judge, settings.verify.defence),
         )
         self._standings = Standings(settings.trust)
         self._roster = watch_roster(Path(settings.data_dir), settings.trust)
@@ -155,7 +156,8 @@ class Engine:
         self._roster.look()
         self._standings.settle(round_index, tally(judged, taught))
         groups: dict[int, list[Rollout]] = {}
-        heard = self._heard(taught, str(author), digest)
+        usable = [one for one in taught if self._is_sample(one.item)]
+        heard = self._heard(usable, str(author), digest)
         for one in heard:
             rollout = self._rollout(one, is_own=is_own(one, str(author), digest))
             groups.setdefault(one.item.prompt_index, []).append(rollout)
@@ -167,12 +169,12 @@ class Engine:
             policy_digest=self.policy.digest().hex(),
             completions=len(items),
             found=findings_of(judged, contributions, lesson),
-            unusable=sum(len(one.completions) for one in contributions) - len(items),
+            unusable=sum(not self._is_sample(item) for item in items),
             right=mean([score.answer_ok for _, score in scored]),
             same_policy=sum(one.policy_digest == digest for one in contributions),
             own_reward=mean([item.reward for item in items if item.author == str(author)]),
             peers_reward=mean([item.reward for item in items if item.author != str(author)]),
-            unheard=len(taught) - len(heard),
+            unheard=len(usable) - len(heard),
             cpu_s=time.process_time() - started,
         )
 
@@ -199,6 +201,15 @@ class Engine:
             or not self._verifier.takes_on_trust(one.item)
             or self._roster.is_trusted(PeerId.parse(one.item.author))
         ]
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The names of the defence's stages, in their order."""
+        return self._verifier.stages
+
+    def _is_sample(self, item: Submission) -> bool:
+        """Tell whether this node's tokenizer makes a text as long as a sample may be."""
+        return 0 < len(item.tokens) <= self.parameters.completion_tokens_max
 
     def judge(self, contributions: Sequence[Contribution]) -> list[tuple[Judged, Reading]]:
         """Verify one round's contributions with the weights as they are; train on nothing."""
@@ -289,8 +300,6 @@ class Engine:
         prompt_tokens = self.policy.encode(prompt.text)
         for index, completion in enumerate(contribution.completions):
             tokens = self._tokens(completion)
-            if not 0 < len(tokens) <= self.parameters.completion_tokens_max:
-                continue  # text that this tokenizer makes too long to be anybody's sample
             text = completion.text or self.policy.decode(tokens)
             score = self.task.score(prompt, text, ended=completion.ended)
             submission = Submission(
@@ -374,22 +383,3 @@ def swarm_parameters(settings: EngineSettings, task: Task, policy: CausalPolicy)
         )
     except ValueError as error:
         raise ConfigFault(f"[swarm] {error}", fix="Change the number that is named.") from error
-
-
-def tally(judged: Sequence[Judged], taught: Sequence[Taught]) -> dict[str, tuple[int, int]]:
-    """Count by author the completions that were clean, and those that were taken out.
-
-    Clean is what the last stage, the dearest, looked at and accepted, though a cheaper one may
-    have lacked what it needs (lengths to compare with). What was flagged and may stay all the
-    same is neither: a wrong sum that earns no praise is an honest mistake.
-    """
-    staying = {id(one.item) for one in taught}
-    found: dict[str, tuple[int, int]] = {}
-    for one in judged:
-        clean, refused = found.get(one.item.author, (0, 0))
-        accepted = bool(one.verdicts) and one.verdicts[-1].outcome is Outcome.ACCEPT
-        found[one.item.author] = (
-            clean + (accepted and not one.verdict.refuses),
-            refused + (one.verdict.refuses and id(one.item) not in staying),
-        )
-    return found

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from node.rollout import Group, Rollout
 from node.verdict import Outcome, Reason, Verdict
-from node.verification import Judged
+from node.verification import Judged, Taught
 from node.work import Finding, Said
 from protocol.contribution import Contribution
 
@@ -40,6 +40,25 @@ def findings_of(
         )
         for one in judged
     )
+
+
+def tally(judged: Sequence[Judged], taught: Sequence[Taught]) -> dict[str, tuple[int, int]]:
+    """Count by author the completions that were clean, and those that were taken out.
+
+    Clean is what the last stage, the dearest, looked at and accepted, though a cheaper one may
+    have lacked what it needs (lengths to compare with). What was flagged and may stay all the
+    same is neither: a wrong sum that earns no praise is an honest mistake.
+    """
+    staying = {id(one.item) for one in taught}
+    found: dict[str, tuple[int, int]] = {}
+    for one in judged:
+        clean, refused = found.get(one.item.author, (0, 0))
+        accepted = bool(one.verdicts) and one.verdicts[-1].outcome is Outcome.ACCEPT
+        found[one.item.author] = (
+            clean + (accepted and not one.verdict.refuses),
+            refused + (one.verdict.refuses and id(one.item) not in staying),
+        )
+    return found
 
 
 def finding(judged: Judged, *, contribution: str, rollout: Rollout | None) -> Finding:

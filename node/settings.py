@@ -1,8 +1,8 @@
 """What an operator may set: frozen dataclasses, and the one way to read them from a mapping.
 
-How a node learns is set in `node.learning`. Nothing heavy is imported here, so that a
-configuration can be read, checked and printed
-without a model or a network. It knows nothing of files, environment or flags.
+How a node learns is set in `node.learning`, how it verifies in `node.verifying`. Nothing heavy
+is imported here, so that a configuration can be read, checked and printed without a model or a
+network. It knows nothing of files, environment or flags.
 """
 
 import dataclasses
@@ -172,37 +172,6 @@ class EvaluateSettings:
     def __post_init__(self) -> None:
         """Refuse an evaluation of nothing: it would say that all is well."""
         check_least(self, every=0, prompts=1, prompts_final=1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifySettings:
-    """What stands between a peer's completion and the trainer."""
-
-    defence: str = "default"
-    """default, paper (the paper's log-probability check, as published) or none."""
-    judge: str = "none"
-    """A model that audits strangers' completions last: none, builtin, hf:MODEL or
-    openai:URL#MODEL. It must pass an examination at the start."""
-    drop: tuple[str, ...] = ()
-    """Stages whose refusals take a completion out of its group, whatever the defence says."""
-    veto: tuple[str, ...] = ()
-    """Stages whose refusals take it out only where it would be praised."""
-    withhold: tuple[str, ...] = ()
-    """Stages whose refusals take it out where its reward is the best, and where it would be
-    praised for less, take credit from the sentences at fault."""
-    mask: tuple[str, ...] = ()
-    """Stages whose refusals take credit from the tokens at fault only."""
-    zero: tuple[str, ...] = ()
-    """Stages whose refusals set its reward to 0, as the paper does; it ruins the learner."""
-    undecided_weight: float = 1.0
-    """What a completion counts, 0 to 1, of which a stage could not decide."""
-    requires_kin: bool = False
-    """Leave completions undecided whose author's weights this node never held."""
-
-    def __post_init__(self) -> None:
-        """Refuse a weight that is none."""
-        if not 0.0 <= self.undecided_weight <= 1.0:
-            raise ValueError(f"undecided_weight must be in 0..1, not {self.undecided_weight}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

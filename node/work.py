@@ -15,9 +15,9 @@ from node.settings import (
     ModelSettings,
     SwarmSettings,
     TaskSettings,
-    VerifySettings,
 )
 from node.standing import TrustSettings
+from node.verifying import JudgeSettings, VerifySettings
 from protocol.contribution import Contribution
 from protocol.identity import PeerId
 from protocol.parameters import Parameters
@@ -37,6 +37,7 @@ class EngineSettings:
     model: ModelSettings = field(default_factory=ModelSettings)
     train: TrainSettings = field(default_factory=TrainSettings)
     verify: VerifySettings = field(default_factory=VerifySettings)
+    judge: JudgeSettings = field(default_factory=JudgeSettings)
     checkpoint: CheckpointSettings = field(default_factory=CheckpointSettings)
     trust: TrustSettings = field(default_factory=TrustSettings)
     adversary: AdversarySettings = field(default_factory=AdversarySettings)

@@ -9,24 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from receiving import NOBODY, form_of, submissions
+from receiving import defence, submissions
 from tampering import GROUP, SWARM, Case, Workshop, honest
 
 from node.policy import SampleRequest
-from node.verification import (
-    Completeness,
-    Copies,
-    EquationAudit,
-    Length,
-    Pipeline,
-    RefusalSettings,
-    Stage,
-    Submission,
-    explained_by_likelihood,
-)
-from node.verification.accumulation import Accumulation
+from node.verification import EquationAudit, Submission
 from node.verification.readings import Readings
-from node.verification.replay import Replay
+from node.verifying import VerifySettings
 
 BATCHES = (1, 16, 128)
 
@@ -106,20 +95,9 @@ def _read(shop: Workshop, items: Sequence[Submission]) -> None:
 
 
 def _verify_s(shop: Workshop, items: Sequence[Submission]) -> float:
-    """Return the CPU time of judging authors with equal weights, by stages that saw nothing yet.
-
-    The equation audit is apart: what it would flag of them, they wrote by themselves.
-    """
+    """Return the CPU time of judging authors with equal weights, by stages that saw nothing yet."""
     readings = Readings(shop.policy, shop.sampling, swarm=SWARM)
-    stages: list[Stage] = [
-        Completeness(2),
-        form_of(shop),
-        Copies(explains=explained_by_likelihood(readings.logprob)),
-        Length(),
-        Accumulation(readings),
-        Replay(readings),
-    ]
-    pipeline = Pipeline(stages, me=NOBODY, settings=RefusalSettings())
+    pipeline, _ = defence(shop, readings, VerifySettings())
 
     def judge() -> None:
         readings.of(items)

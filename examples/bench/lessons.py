@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from receiving import NOBODY, PROMPTS_PER_ROUND, form_settings, submissions
-from tampering import GROUP, SWARM, Case, Texts, Tokens, Workshop, honest, longest_of_own
+from tampering import AUTHORS, GROUP, SWARM, Case, Texts, Tokens, Workshop, honest, longest_of_own
 
 from node.learning import TrainSettings
 from node.policy import CausalPolicy, SampleRequest, SamplingParameters, noise_key
 from node.rollout import Group, Rollout
-from node.settings import VerifySettings
 from node.tasks import Prompt, task_named
 from node.trainer import Trainer
 from node.verification import (
@@ -33,6 +32,7 @@ from node.verification import (
 )
 from node.verification.readings import Readings
 from node.verification.verifier import Verifier
+from node.verifying import VerifySettings
 
 SAMPLING = SamplingParameters(temperature=1.0, top_p=0.95, tokens_max=64)
 UNKNOWN = b"\x01" * 32
@@ -83,7 +83,9 @@ def verifier(**settings: Any) -> Defends:
 
     def make(shop: Workshop) -> Verifier:
         chosen, form = VerifySettings(**settings), form_settings(shop)
-        return Verifier(shop.policy, SAMPLING, form=form, settings=chosen, swarm=SWARM)
+        return Verifier(
+            shop.policy, SAMPLING, form=form, settings=chosen, swarm=SWARM, owed=GROUP // AUTHORS
+        )
 
     return make
 

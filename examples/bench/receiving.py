@@ -16,27 +16,21 @@ from node.policy import CausalPolicy
 from node.rollout import Group, Rollout
 from node.trainer import Trainer
 from node.verification import (
-    Copies,
-    EquationAudit,
-    Form,
     FormSettings,
     Judged,
-    Length,
     Pipeline,
     RefusalSettings,
     Stage,
     Submission,
     Taught,
-    explained_by_likelihood,
     what_teaches,
 )
+from node.verification.accumulation import Accumulation
 from node.verification.defences import Defence, Ground, pipeline_of
-from node.verification.judge import JudgeSettings, judge_stage
 from node.verification.kinship import KinshipSettings
 from node.verification.readings import Readings
-from node.verification.replay import Replay
-from node.verification.support import TopK
-from node.verification.surprisal import Surprisal
+from node.verification.verifier import judge_named
+from node.verifying import JudgeSettings, VerifySettings
 from protocol.parameters import Encoding
 
 State = dict[str, Tensor]
@@ -146,7 +140,9 @@ class Receiver:
         ]
 
 
-def receivers(shop: Workshop, model: str, own: Sequence[State], other: State) -> list[Receiver]:
+def receivers(
+    shop: Workshop, model: str, own: Sequence[State], other: State, judge: JudgeSettings
+) -> list[Receiver]:
     """Return all receivers of the table, for authors with `shop.policy`'s weights.
 
     Args:
@@ -154,6 +150,7 @@ def receivers(shop: Workshop, model: str, own: Sequence[State], other: State) ->
         model: What CausalPolicy.load takes.
         own: Weights after each round of the authors' own history.
         other: Weights of another history.
+        judge: Who audits strangers' completions in the columns that have a judge.
     """
     then = AUTHOR_ROUND
     stale = own[then : then + STALE_ROUNDS + 1]
@@ -167,22 +164,23 @@ def receivers(shop: Workshop, model: str, own: Sequence[State], other: State) ->
         "24 steps on": _readings(shop, model, own[then + FAR_ROUNDS :][:1]),
         "another seed": _readings(shop, model, [other]),
     }
-    references = {
-        "top-50": TopK(same, k=50),
-        "top-60": TopK(same, k=50, slack=10),
+    patient = dataclasses.replace(judge, completions_max=1 << 20, round_s=24 * 3600.0)
+    asked = judge_named(patient, Defence.DEFAULT)
+    published = {
+        "top-50": VerifySettings(defence="paper"),
+        "top-60": VerifySettings(defence="paper", top_k_slack=10),
+        "top-p": VerifySettings(defence="top_p"),
+        "min-p": VerifySettings(defence="min_p"),
     }
-    judge = judge_stage(JudgeSettings(completions_max=1 << 20, round_s=24 * 3600.0))
-    made = [
-        Receiver(name, same, Pipeline([stage], me=NOBODY, settings=_DROP), _DROP)
-        for name, stage in references.items()
-    ]
-    made += [_replaying(shop, name, readings) for name, readings in near.items()]
-    made += [_auditing(shop, name, readings) for name, readings in far.items()]
-    made += [_auditing(shop, f"{name}, judge", each, judge) for name, each in far.items()]
+    made = [_receiver(shop, name, same, settings) for name, settings in published.items()]
+    made += [_receiver(shop, name, readings) for name, readings in (near | far).items()]
+    made += [_receiver(shop, f"{name}, judge", each, judge=asked) for name, each in far.items()]
+    if judge.backend != "builtin":  # which was taught one way of being asked, and not this one
+        unexamined = dataclasses.replace(patient, detected_min=0.0, accepted_min=0.0)
+        settings = VerifySettings(defence=Defence.PAPER_JUDGE)
+        as_published = judge_named(unexamined, Defence.PAPER_JUDGE)
+        made.append(_receiver(shop, "judge, published", same, settings, as_published))
     return made
-
-
-_DROP = RefusalSettings()
 
 
 def rounding(shop: Workshop, model: str, state: State) -> tuple[Workshop, Receiver]:
@@ -191,41 +189,34 @@ def rounding(shop: Workshop, model: str, state: State) -> tuple[Workshop, Receiv
     policy.model.load_state_dict(state)
     policy.model.to(torch.bfloat16)
     rounded = dataclasses.replace(shop, policy=policy)
-    return rounded, _replaying(rounded, "bf16 author", _readings(shop, model, [state]))
+    return rounded, _receiver(rounded, "bf16 author", _readings(shop, model, [state]))
 
 
-def _replaying(shop: Workshop, name: str, readings: Readings) -> Receiver:
-    """Return what the default asks of authors whose weights are known."""
-    return _receiver(shop, name, readings, [form_of(shop), Replay(readings)])
-
-
-def _auditing(
-    shop: Workshop, name: str, readings: Readings, judge: Stage | None = None
+def _receiver(
+    shop: Workshop,
+    name: str,
+    readings: Readings,
+    settings: VerifySettings | None = None,
+    judge: Stage | None = None,
 ) -> Receiver:
-    """Return what the default asks of strangers."""
-    copies = Copies(explains=explained_by_likelihood(readings.logprob))
-    audits = [form_of(shop), copies, EquationAudit(), Length(), Surprisal(readings)]
-    return _receiver(shop, name, readings, [*audits, *([judge] if judge else [])])
+    """Return a receiver with a node's own defence, but for what adds up over rounds."""
+    pipeline, refusals = defence(shop, readings, settings or VerifySettings(), judge)
+    return Receiver(name, readings, pipeline.without(Accumulation.name), refusals)
 
 
-def _receiver(shop: Workshop, name: str, readings: Readings, stages: Sequence[Stage]) -> Receiver:
-    """Return a receiver with the default's own actions."""
-    names = {stage.name: stage for stage in stages}
+def defence(
+    shop: Workshop, readings: Readings, settings: VerifySettings, judge: Stage | None = None
+) -> tuple[Pipeline, RefusalSettings]:
+    """Return a node's own stages and what their refusals do."""
     ground = Ground(
         readings=readings,
         form=form_settings(shop),
         decode=shop.policy.decode,
-        judge=names.get("judge"),
+        settings=settings,
+        owed=GROUP // AUTHORS,
+        judge=judge,
     )
-    _, chosen = pipeline_of(Defence.DEFAULT, ground, actions={}, undecided_weight=1.0)
-    own = {stage: action for stage, action in chosen.actions.items() if stage in names}
-    settings = dataclasses.replace(chosen, actions=own)
-    return Receiver(name, readings, Pipeline(stages, me=NOBODY, settings=settings), settings)
-
-
-def form_of(shop: Workshop) -> Form:
-    """Return the stage that knows the swarm's limits."""
-    return Form(form_settings(shop), decode=lambda tokens: shop.policy.decode(list(tokens)))
+    return pipeline_of(ground)
 
 
 def form_settings(shop: Workshop) -> FormSettings:

@@ -9,11 +9,13 @@ check as published: every token among the 50 (or 60) likeliest.
     python examples/bench/verification.py
     python examples/bench/verification.py --full
     python examples/bench/verification.py --phrase "Buy more kettles" --equation "7 * 7 = 50"
+    python examples/bench/verification.py --judge hf:MODEL
 
-A row a kind of tampering: the share flagged, and under it a 95 % Wilson interval. The second
-table adds what is not flagged but earns no praise: it has no advantage above 0 in its group, as
-where the changed digit made the answer wrong. For honest completions: the share taken out of
-training. The last line is JSON with all figures.
+A row a kind of completion, and under its share a 95 % Wilson interval. The first table counts
+what a stage refuses, the second what is taken out of training for it (a refusal may cost less).
+The third adds to the first what earns no praise: it has no advantage above 0 in its group, as
+where the changed digit made the answer wrong. A judge of your own (as `[judge] backend` takes it)
+is asked as published, too. The last line is JSON with all figures.
 """
 
 import argparse
@@ -43,6 +45,7 @@ from node.policy import CausalPolicy, SamplingParameters
 from node.tasks import task_named
 from node.verification import Submission
 from node.verification.accumulation import Accumulation
+from node.verifying import JudgeSettings
 
 PHRASES = (
     "All hail to the thief",
@@ -76,16 +79,16 @@ def main() -> None:
         for shop, everyone in scenes:
             _measure(shop, everyone, options.honest, seed, completions, authors)
         spent = spent or costs(scenes[0][0], repeats=options.repeats)
-    flagged = "completions flagged (honest: taken out)"
-    _print_table(flagged, completions, names, extra=_OF_THE_HONEST)
-    _print_table("completions flagged or not praised", completions, names, counted="harmless")
-    _print_table(
-        f"authors of {AUTHOR_COMPLETIONS} completions flagged by their sum", authors, names
-    )
+    _print_table("completions flagged", completions, names, "flagged", extra=_OF_THE_HONEST)
+    _print_table("completions taken out of training", completions, names, "out")
+    _print_table("completions flagged or not praised", completions, names, "harmless")
+    of_authors = f"authors of {AUTHOR_COMPLETIONS} completions flagged by their sum"
+    _print_table(of_authors, authors, names, "flagged")
     _print_costs(spent)
     figures = {
         "bench": "verification",
         "model": options.model,
+        "judge": options.judge,
         "seeds": options.seeds,
         "phrases": options.phrase,
         "equations": options.equation,
@@ -99,6 +102,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--judge", default="builtin", help="what [judge] backend takes")
     parser.add_argument("--model", default="builtin:tiny", help="what CausalPolicy.load takes")
     parser.add_argument("--phrase", action="append", help="a text of your own; may be repeated")
     parser.add_argument("--equation", action="append", help="a wrong one; may be repeated")
@@ -132,8 +136,9 @@ def _scenes(options: argparse.Namespace, seed: int) -> list[Scene]:
     other = grown(shop, options.model, seed=2 * seed + 1, rounds=rounds)[-1]
     shop.policy.model.load_state_dict(own[AUTHOR_ROUND])
     in_bfloat16, receiver = rounding(shop, options.model, own[AUTHOR_ROUND])
+    judge = JudgeSettings(backend=options.judge)
     return [
-        (shop, receivers(shop, options.model, own, other)),
+        (shop, receivers(shop, options.model, own, other, judge)),
         (in_bfloat16, [receiver]),
     ]
 
@@ -189,12 +194,12 @@ def _print_table(
     title: str,
     counts: Counts,
     columns: Sequence[str],
+    counted: str,
     *,
-    counted: str = "flagged",
     extra: Sequence[tuple[str, str]] = (),
 ) -> None:
     print(f"\n{title}\n{'':>30}" + "".join(f"{name:>20}" for name in columns))
-    rows = [(kind, row, _COUNTED.get(kind, counted)) for kind, row in counts.items()]
+    rows = [(kind, row, counted) for kind, row in counts.items()]
     rows[1:1] = [(name, counts["honest"], what) for name, what in extra]
     for kind, row, what in rows:
         found = [_share(row[name], what) for name in columns]
@@ -234,10 +239,7 @@ def interval(hits: int, n: int) -> tuple[float, float]:
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
-_COUNTED = {"honest": "out"}
-"""What a table shows of a kind, if not what was flagged."""
 _OF_THE_HONEST = (
-    ("honest, flagged", "flagged"),
     ("... but for equations", "flagged but for equations"),
     ("... a sentence without credit", "masked"),
 )
@@ -248,8 +250,11 @@ def _told(counts: Counts) -> dict[str, Any]:
     for kind, row in counts.items():
         told[kind] = {}
         for name, counter in row.items():
-            share, between = _share(counter, _COUNTED.get(kind, "flagged"))
-            told[kind][name] = {**counter, "share": share, "interval": between}
+            shares = {
+                what: dict(zip(("share", "interval"), _share(counter, what), strict=True))
+                for what in ("flagged", "out", "harmless")
+            }
+            told[kind][name] = {"counts": dict(counter), **shares}
     return told
 
 

@@ -16,8 +16,8 @@ QUESTIONED = (Outcome.REFUSE.value, Outcome.UNDECIDED.value)
 """What was held against a completion, or could not be decided."""
 
 STAGES = (
-    *("form", "accumulation", "replay", "copies", "equations", "length", "surprisal", "judge"),
-    "top_k",
+    *("form", "completeness", "accumulation", "replay", "copies", "equations", "length"),
+    *("surprisal", "judge", "top_k", "top_p", "min_p"),
 )
 """As the defences' stages call themselves, whose import takes seconds."""
 

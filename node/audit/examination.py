@@ -63,8 +63,6 @@ class Examined:
         reward: What it earns here.
         deciding: The verdict that decides.
         verdicts: All that were given and are wanted, in the order of the stages.
-        not_reached: Stages that are wanted and were not asked: an earlier refusal, by a stage
-            that is not wanted, had settled it.
         at_fault: Stretches of characters that a refusal names.
         tokens: What the weights say.
         then: What this node found when it trained on the round; None where it is not kept.
@@ -76,7 +74,6 @@ class Examined:
     reward: float
     deciding: Said
     verdicts: tuple[Said, ...]
-    not_reached: tuple[str, ...]
     at_fault: tuple[tuple[int, int], ...]
     tokens: tuple[Token, ...]
     then: Said | None
@@ -93,7 +90,7 @@ class Examination:
         weights: With which it was judged.
         references: Other completions to the same prompt in the round, to compare with.
         notes: What else bears on the verdict.
-        completions: Those that this tokenizer can read.
+        completions: All of them.
     """
 
     contribution: Contribution
@@ -139,7 +136,7 @@ def examine(saved: Saved, loaded: Loaded, stages: Sequence[str] = ()) -> Examina
         prompt=engine.task.prompt(contribution.prompt_index).text,
         weights=weights,
         references=len(together) - len(examined),
-        notes=tuple(notes_on(contribution, beside, unread=unread(contribution, examined))),
+        notes=tuple(notes_on(contribution, beside)),
         completions=tuple(
             examined_of(engine, judged, reading, stages, then.get(judged.item.index))
             for judged, reading in examined
@@ -147,18 +144,9 @@ def examine(saved: Saved, loaded: Loaded, stages: Sequence[str] = ()) -> Examina
     )
 
 
-def unread(contribution: Contribution, examined: Sequence[object]) -> int:
-    """Return how many completions are too long for this tokenizer to be anybody's sample."""
-    return len(contribution.completions) - len(examined)
-
-
-def notes_on(
-    contribution: Contribution, beside: Sequence[Contribution], *, unread: int
-) -> Iterator[str]:
+def notes_on(contribution: Contribution, beside: Sequence[Contribution]) -> Iterator[str]:
     """Yield what else bears on the verdict."""
     yield "What adds up over rounds (accumulation) is not known here: it sees this round only."
-    if unread:
-        yield f"{unread} completions are longer than any sample, by this tokenizer: not judged."
     same = [one for one in beside if one.author == contribution.author]
     if same and contribution not in same:
         yield (
@@ -173,7 +161,7 @@ def examined_of(
     """Return one completion with the verdicts that are wanted and its tokens."""
     item = judged.item
     verdicts = tuple(said(one) for one in judged.verdicts if not stages or one.stage in stages)
-    offsets = offsets_of(engine, item.tokens, item.text)
+    offsets = offsets_of(engine, reading.evidence.tokens.tolist(), item.text)
     refusals = [(one.stage, stretches(one, offsets)) for one in verdicts if one.outcome == REFUSE]
     return Examined(
         index=item.index,
@@ -182,7 +170,6 @@ def examined_of(
         reward=item.reward,
         deciding=deciding(verdicts) if stages else deciding_of(judged),
         verdicts=verdicts,
-        not_reached=tuple(sorted(set(stages) - {one.stage for one in verdicts})),
         at_fault=tuple(stretch for _, found in refusals for stretch in found),
         tokens=tuple(tokens_of(reading, verdicts, offsets)),
         then=then.deciding if then else None,
@@ -195,7 +182,7 @@ def deciding(verdicts: Sequence[Said]) -> Said:
         for one in verdicts:
             if one.outcome == outcome:
                 return one
-    return verdicts[-1] if verdicts else Said(stage="", outcome="", reason="not_reached")
+    return verdicts[-1]
 
 
 def offsets_of(engine: Engine, tokens: Sequence[int], text: str) -> list[int]:

@@ -15,7 +15,8 @@ from node.config import Loaded
 from node.engine import Engine
 from node.faults import ConfigFault, DataDirFault
 from node.ledger import SETTINGS, Ledger, Wanted
-from node.settings import VerifySettings, plain, read_settings
+from node.settings import plain, read_settings
+from node.verifying import ALL_STAGES, JudgeSettings
 from node.work import EngineSettings, Finding
 from protocol.beacon import HashChain
 from protocol.contribution import Contribution
@@ -49,28 +50,32 @@ def settings_for(saved: Saved, loaded: Loaded) -> EngineSettings:
 
 
 def engine_for(settings: EngineSettings, stages: Sequence[str]) -> Engine:
-    """Return the model's side, with a defence in which no wanted stage hides another.
+    """Return the model's side, with a defence in which no stage hides another, nor spares kin.
 
     Raises:
         ConfigFault: The defence has no such stage, or it is a judge's, and none is set.
     """
     if not stages:
         return Engine(settings)
-    verify = settings.verify
-    if JUDGE in stages and verify.judge == "none":
-        fix = "Name one with --set verify.judge=builtin (or hf:MODEL, openai:URL#MODEL)."
-        raise ConfigFault("--stages judge: [verify] judge is none.", fix=fix)
-    asked = VerifySettings(
-        defence=verify.defence,
-        judge=verify.judge if JUDGE in stages else "none",
-        mask=tuple(stages),
-        requires_kin=verify.requires_kin,
+    if JUDGE in stages and settings.judge.backend == "none":
+        fix = "Name one with --set judge.backend=builtin (or hf:MODEL, openai:URL#MODEL)."
+        raise ConfigFault("--stages judge: [judge] backend is none.", fix=fix)
+    asked = replace(
+        settings.verify,
+        mask=(ALL_STAGES,),
+        drop=(),
+        veto=(),
+        withhold=(),
+        zero=(),
+        asks_kin=True,
     )
-    try:
-        return Engine(replace(settings, verify=asked))
-    except ConfigFault as fault:
-        named = ",".join(stages)
-        raise ConfigFault(f"--stages {named}: {fault.cause}", fix=fault.fix) from fault
+    judge = settings.judge if JUDGE in stages else JudgeSettings()
+    engine = Engine(replace(settings, verify=asked, judge=judge))
+    unknown = sorted(set(stages) - set(engine.stages))
+    if unknown:
+        cause = f"--stages {','.join(stages)}: there is no stage {unknown[0]!r} here."
+        raise ConfigFault(cause, fix=f"There are {', '.join(engine.stages)}.")
+    return engine
 
 
 def admitted(messages: Sequence[bytes], parameters: Parameters) -> Contribution:

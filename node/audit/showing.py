@@ -74,8 +74,6 @@ def verdict_table(completion: Examined) -> Table:
         spans = ", ".join(f"{unit} {start}-{end - 1}" for start, end, unit in one.spans)
         cells = (one.stage, one.outcome, one.reason, number(one.value), number(one.threshold))
         table.add_row(*cells, spans, visible(one.detail))
-    for stage in completion.not_reached:
-        table.add_row(stage, "", "not reached", "", "", "", "an earlier refusal settled it")
     return table
 
 
@@ -148,7 +146,6 @@ def completion_json(one: Examined, *, explain: bool) -> dict[str, object]:
         "reward": one.reward,
         **said_of(one.deciding),
         "verdicts": [said_of(each) for each in one.verdicts],
-        "not_reached": list(one.not_reached),
         "at_fault": [list(stretch) for stretch in one.at_fault],
         "then": said_of(one.then) if one.then else None,
     }

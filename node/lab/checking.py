@@ -4,16 +4,19 @@ It tries names and numbers on what will read them; it loads no model of the oper
 data set, which are looked for where the cell runs.
 """
 
-import dataclasses
 import functools
 import os
 import re
+from collections.abc import Sequence
 
 from node.attacks.catalogue import check_adversary, make_attack
 from node.config import NodeConfig
 from node.faults import ConfigFault
 from node.lab.cell import NOBODY, Cell
-from node.settings import VerifySettings, plain
+from node.settings import plain
+from node.verdict import Verdict
+from node.verification import Submission
+from node.verifying import VerifySettings
 from protocol.parameters import Encoding, Parameters
 
 
@@ -61,43 +64,53 @@ def check_names(config: NodeConfig) -> None:
         ConfigFault, TaskFault: Naming it.
     """
     from node.tasks import task_named
-    from node.verification.judge import JudgeSettings
     from node.verification.judge.named import backend_named
 
-    source, judge = config.task.source, config.verify.judge
+    source, judge = config.task.source, config.judge
     if source.partition(":")[0] != "gsm8k":
         task_named(source)
-    check_stages(config.verify, config.swarm.encoding)
-    if judge != "none" and not re.match("hf:.", judge):
-        backend_named(JudgeSettings(backend=judge), environment=os.environ)
+    check_stages(config.verify, config.swarm.encoding, is_judged=judge.backend != "none")
+    if judge.backend != "none" and not re.match("hf:.", judge.backend):
+        backend_named(judge, environment=os.environ)
+
+
+class AnyJudge:
+    """Stands where a judge will, which is not asked for here: it may be large, or elsewhere."""
+
+    name = "judge"
+
+    def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:
+        """Judge nothing: nobody asks."""
+        raise NotImplementedError
 
 
 @functools.cache
-def check_stages(settings: VerifySettings, encoding: Encoding) -> None:
+def check_stages(settings: VerifySettings, encoding: Encoding, *, is_judged: bool) -> None:
     """Refuse a defence that does not exist, and an action of a stage that it does not have.
+
+    Args:
+        settings: Which defence and actions.
+        encoding: Of the swarm: which stages there are depends on it.
+        is_judged: Whether there will be a judge.
 
     Raises:
         ConfigFault: Naming it.
     """
     from node.policy import CausalPolicy, SamplingParameters
     from node.verification.form import FormSettings
-    from node.verification.judge import JudgeStage
-    from node.verification.refusals import Action
-    from node.verification.verifier import Verifier, defence_named
+    from node.verification.verifier import Verifier
 
-    defence_named(settings.defence)
-    set_for = {action.value: getattr(settings, action.value) for action in Action}
-    if settings.judge != "none":  # whose stage there will be
-        set_for = {
-            action: tuple(stage for stage in stages if stage != JudgeStage.name)
-            for action, stages in set_for.items()
-        }
-    settings = dataclasses.replace(settings, judge="none", **set_for)
-    if not any(set_for.values()) and settings.undecided_weight == 1.0:
-        return
     # Which stages a defence has does not depend on the model, so the embedded one will do.
     policy = CausalPolicy.load("builtin:tiny", device="cpu", dtype="float32")
     form = FormSettings(
         encoding=encoding, tokens_max=1, text_bytes_max=1, eos_token=policy.eos_token
     )
-    Verifier(policy, SamplingParameters(), form=form, settings=settings, swarm=b"")
+    Verifier(
+        policy,
+        SamplingParameters(),
+        form=form,
+        settings=settings,
+        swarm=b"",
+        owed=1,
+        judge=AnyJudge() if is_judged else None,
+    )

@@ -105,7 +105,7 @@ def arrived_share(
     if not contributions:
         return 0.0
     judged = sum(one["completions"] for line in lines for one in line["judged"].values())
-    each = (judged + sum(line["unusable"] for line in lines)) / contributions
+    each = judged / contributions
     said = sum(node["published"] for node in honest) * each * len(honest)
     heard: int = judged_of(judges, experiment.honest)["completions"]
     return heard / said if said else 0.0

@@ -3,29 +3,30 @@
 A defence is chosen by name in the settings. It knows which stages exist and whom each is for.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
 
+from node.faults import ConfigFault
+from node.settings import nearest
 from node.verdict import Reason, Verdict
 from node.verification.accumulation import Accumulation
 from node.verification.audit import EquationAudit
+from node.verification.completeness import Completeness
 from node.verification.copies import Copies, explained_by_likelihood
 from node.verification.form import Form, FormSettings
-from node.verification.kinship import Kin, Kinship
-from node.verification.length import Length, OwnLengths, no_lengths
+from node.verification.kinship import Kin
+from node.verification.length import Length, LengthSettings, OwnLengths, no_lengths
 from node.verification.pipeline import Pipeline, Remembers, Stage
 from node.verification.readings import Readings
 from node.verification.refusals import Action, RefusalSettings
 from node.verification.replay import Replay, ReplaySettings
 from node.verification.submission import Submission
-from node.verification.support import TopK
+from node.verification.support import MinP, TopK, TopP
 from node.verification.surprisal import Surprisal, SurprisalSettings
+from node.verifying import ALL_STAGES, VerifySettings
 from protocol.parameters import Encoding
-
-PAPER_K = 50
-"""The paper's check: every token among the fifty likeliest (arXiv 2511.09780, section 5)."""
 
 NOBODY = ""
 """A node judges its own completions as its peers will: else two nodes with equal weights and
@@ -52,7 +53,10 @@ class Defence(StrEnum):
         "default",
         "replay for authors with known weights; copies, equations, length and surprisal for others",
     )
-    PAPER = "paper", "the paper's check of log-probabilities, as published: reward 0"
+    PAPER = "paper", "the paper's check of log-probabilities (arXiv 2511.09780, 5): reward 0"
+    PAPER_JUDGE = "paper_judge", "the paper's judge, asked and read as published: reward 0"
+    TOP_P = "top_p", "the paper's check, of the likeliest tokens that hold a probability: reward 0"
+    MIN_P = "min_p", "the paper's check, of tokens near the likeliest: reward 0"
     NONE = "none", "nothing: whatever is admitted is trained on"
 
 
@@ -64,7 +68,8 @@ class Ground:
         readings: The round's evidence.
         form: What a completion may be.
         decode: Token ids to text.
-        requires_kin: Whether completions of unknown weights are undecided in the replay.
+        settings: What an operator set: which defence, its thresholds, what its refusals do.
+        owed: How many completions an author owes for a prompt, to be counted in a text swarm.
         own_lengths: How long this node's own answers to a prompt are, where they must be known.
         judge: A model that audits strangers' completions, last; None for none.
     """
@@ -72,15 +77,16 @@ class Ground:
     readings: Readings
     form: FormSettings
     decode: Callable[[Sequence[int]], str]
-    requires_kin: bool = False
+    settings: VerifySettings
+    owed: int
     own_lengths: OwnLengths = no_lengths
     judge: Stage | None = None
 
 
 class Strangers:
-    """Asks a stage about authors only whose weights are unknown here.
+    """Asks a stage about authors only whom no replay proves.
 
-    Known weights are replayed, which is exact; what a stage of likelihoods would add there is
+    Where the weights are known it is exact; what a stage of likelihoods would add there is
     wrong refusals.
 
     Args:
@@ -95,8 +101,8 @@ class Strangers:
 
     def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:
         """Return one verdict for each item."""
-        strangers = [item for item in items if self._kin.of(item.policy_digest) is Kinship.OTHER]
-        others = [item for item in items if self._kin.of(item.policy_digest) is not Kinship.OTHER]
+        strangers = [item for item in items if not self._kin.of(item.policy_digest).proves]
+        others = [item for item in items if self._kin.of(item.policy_digest).proves]
         given = dict(zip(strangers, self._stage.judge(strangers, own=[*own, *others]), strict=True))
         unasked = Verdict(stage=self.name, reason=Reason.NOT_ASKED)
         return [given.get(item, unasked) for item in items]
@@ -111,47 +117,108 @@ class Strangers:
             self._stage.restore(plain)
 
 
-def pipeline_of(
-    defence: Defence, ground: Ground, *, actions: Mapping[str, Action], undecided_weight: float
-) -> tuple[Pipeline, RefusalSettings]:
+def pipeline_of(ground: Ground) -> tuple[Pipeline, RefusalSettings]:
     """Return a defence's stages, ready to judge, and what their refusals do.
 
-    Args:
-        defence: Which.
-        ground: What the stages are built on.
-        actions: By stage, where other than the defence's own.
-        undecided_weight: What a completion counts of which a stage could not decide, in 0..1.
-
     Raises:
-        ValueError: An action is set for a stage that the defence does not have.
+        ConfigFault: There is no such defence, or it lacks a judge.
+        ValueError: An action is set for a stage that the defence does not have, or two are.
     """
-    stages, own_actions = _stages_of(defence, ground)
+    stages, own_actions = _stages_of(defence_named(ground.settings.defence), ground)
+    actions = actions_of(ground.settings)
+    default = actions.pop(ALL_STAGES, None)
     settings = RefusalSettings(
-        actions={**own_actions, **actions}, undecided_weight=undecided_weight
+        actions={**({} if default else own_actions), **actions},
+        default=default or Action.DROP,
+        undecided_weight=ground.settings.undecided_weight,
     )
     return Pipeline(stages, me=NOBODY, settings=settings), settings
 
 
+def defence_named(name: str) -> Defence:
+    """Return the defence of a name.
+
+    Raises:
+        ConfigFault: There is none; the nearest is named.
+    """
+    named = {one.value: one for one in Defence}
+    if name not in named:
+        fix = nearest(name, list(named))
+        raise ConfigFault(f"[verify] defence = {name!r} is unknown.", fix=fix)
+    return named[name]
+
+
+def actions_of(settings: VerifySettings) -> dict[str, Action]:
+    """Return what an operator wants refusals to do, by stage.
+
+    Raises:
+        ValueError: A stage is named twice.
+    """
+    found: dict[str, Action] = {}
+    for action in Action:
+        for stage in getattr(settings, action.value):
+            if stage in found:
+                raise ValueError(f"the stage {stage!r} has two actions")
+            found[stage] = action
+    return found
+
+
 def _stages_of(defence: Defence, ground: Ground) -> tuple[list[Stage], dict[str, Action]]:
-    readings = ground.readings
+    settings, readings = ground.settings, ground.readings
     match defence:
         case Defence.NONE:
             return [], {}
-        case Defence.PAPER:
-            return [TopK(readings, k=PAPER_K)], {TopK.name: Action.ZERO}
         case Defence.DEFAULT:
-            form = Form(ground.form, decode=ground.decode)
-            copies = Copies(explains=explained_by_likelihood(readings.logprob))
-            length = Length(own_lengths=ground.own_lengths)
-            audits: list[Stage] = [copies, EquationAudit(), length]
-            last = [] if ground.judge is None else [ground.judge]
-            actions = {vetoing.name: Action.VETO for vetoing in (length, *last)}
-            actions[EquationAudit.name] = Action.WITHHOLD
-            if ground.form.encoding is Encoding.TEXT:  # whose tokens are not its author's
-                every = Surprisal(readings, SurprisalSettings(asks_kin=True))
-                return [form, *audits, every, *last], actions
-            replay = Replay(readings, ReplaySettings(requires_kin=ground.requires_kin))
-            strangers = [Strangers(audit, readings.kin) for audit in audits]
-            judges = [Strangers(judge, readings.kin) for judge in last]
-            weighed: list[Stage] = [Accumulation(readings), replay]
-            return [form, *weighed, *strangers, Surprisal(readings), *judges], actions
+            return _default(ground)
+        case Defence.PAPER:
+            check: Stage = TopK(readings, k=settings.top_k, slack=settings.top_k_slack)
+        case Defence.TOP_P:
+            check = TopP(readings, p=settings.top_p, slack=settings.top_p_slack)
+        case Defence.MIN_P:
+            check = MinP(readings, p=settings.min_p)
+        case Defence.PAPER_JUDGE:
+            if ground.judge is None:
+                fix = "Name one with --set judge.backend=hf:MODEL or openai:URL#MODEL."
+                raise ConfigFault("[verify] defence = 'paper_judge' has no judge.", fix=fix)
+            check = ground.judge
+    return [check], {check.name: Action.ZERO}
+
+
+def _default(ground: Ground) -> tuple[list[Stage], dict[str, Action]]:
+    settings, readings = ground.settings, ground.readings
+    form = Form(ground.form, decode=ground.decode)
+    copies = Copies(
+        explains=explained_by_likelihood(readings.logprob), near=settings.near_copies or None
+    )
+    length = Length(LengthSettings(factor=settings.length_factor), own_lengths=ground.own_lengths)
+    audits: list[Stage] = [copies, EquationAudit(), length]
+    last = [] if ground.judge is None else [ground.judge]
+    actions = {vetoing.name: Action.VETO for vetoing in (length, *last)}
+    actions[EquationAudit.name] = Action.WITHHOLD
+    if ground.form.encoding is Encoding.TEXT:  # whose tokens are not its author's
+        whole = Completeness(ground.owed)
+        return [form, whole, *audits, _surprisal(ground, asks_kin=True), *last], actions
+    replay = Replay(
+        readings,
+        ReplaySettings(
+            rounded=settings.margin_rounded,
+            stale=settings.margin_stale,
+            requires_kin=settings.requires_kin,
+        ),
+    )
+    weighed: list[Stage] = [form, Accumulation(readings), replay]
+    surprisal = _surprisal(ground, asks_kin=settings.asks_kin)
+    if settings.asks_kin:
+        return [*weighed, *audits, surprisal, *last], actions
+    strangers = [Strangers(audit, readings.kin) for audit in audits]
+    judges = [Strangers(judge, readings.kin) for judge in last]
+    return [*weighed, *strangers, surprisal, *judges], actions
+
+
+def _surprisal(ground: Ground, *, asks_kin: bool) -> Surprisal:
+    settings = SurprisalSettings(
+        tail_mass_min=ground.settings.tail_mass_min,
+        deviations_max=ground.settings.deviations_max,
+        asks_kin=asks_kin,
+    )
+    return Surprisal(ground.readings, settings)

@@ -33,6 +33,14 @@ class Kinship(StrEnum):
     OTHER = "other"
     """Unknown: another model, another history, or a lie. Nothing can be replayed."""
 
+    @property
+    def proves(self) -> bool:
+        """Whether a replay tells where a completion comes from.
+
+        Among weights that are nearly equal it leaves an author many completions to choose from.
+        """
+        return self in (Kinship.SAME, Kinship.ROUNDED)
+
 
 class Weights(Protocol):
     """A policy as far as its weights go; `node.policy.CausalPolicy` is one."""

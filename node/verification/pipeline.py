@@ -4,6 +4,7 @@ It knows what a stage looks like and what a refusal does, and not how any stage 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
 from node.verdict import Outcome, Reason, Verdict
@@ -76,6 +77,18 @@ class Pipeline:
         self._stages = tuple(stages)
         self._me = me
         self._settings = settings
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Their names, in their order."""
+        return tuple(stage.name for stage in self._stages)
+
+    def without(self, name: str) -> "Pipeline":
+        """Return the same stages but for one, where it is among them."""
+        stages = [stage for stage in self._stages if stage.name != name]
+        actions = {stage: act for stage, act in self._settings.actions.items() if stage != name}
+        settings = replace(self._settings, actions=actions)
+        return Pipeline(stages, me=self._me, settings=settings)
 
     def judge(self, items: Sequence[Submission]) -> tuple[Judged, ...]:
         """Judge a round's completions; return them all, in the order given."""

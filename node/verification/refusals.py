@@ -147,7 +147,8 @@ class _Standing:
                 for verdict in judged.verdicts
                 if verdict.refuses
             ),
-            undecided=judged.verdict.outcome is Outcome.UNDECIDED,
+            # Whatever else was held against it: who is doubted gains nothing by being blamed.
+            undecided=any(one.outcome is Outcome.UNDECIDED for one in judged.verdicts),
         )
 
     @property

@@ -18,7 +18,6 @@ import numpy as np
 
 from node.verdict import Reason, Verdict
 from node.verification.evidence import Evidence, Floats
-from node.verification.kinship import Kinship
 from node.verification.marks import over, spans, unreadable
 from node.verification.readings import Reading, Readings
 from node.verification.submission import Submission
@@ -92,7 +91,7 @@ class Surprisal:
         refused = unreadable(self.name, evidence)
         if refused is not None:
             return refused
-        if reading.kinship is not Kinship.OTHER and not settings.asks_kin:
+        if reading.kinship.proves and not settings.asks_kin:
             return Verdict(stage=self.name, reason=Reason.NOT_ASKED)
         surprises = surprise(evidence)
         by_token = over(

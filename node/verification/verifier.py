@@ -5,21 +5,22 @@ trains nothing.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
 from node.faults import ConfigFault
 from node.policy import CausalPolicy, SamplingParameters
-from node.settings import VerifySettings, nearest
-from node.verification.defences import Defence, Ground, pipeline_of
+from node.verification.defences import Defence, Ground, defence_named, pipeline_of
 from node.verification.form import FormSettings
-from node.verification.kinship import Kinship
+from node.verification.kinship import KinshipSettings
 from node.verification.pipeline import Stage
 from node.verification.readings import Readings
-from node.verification.refusals import Action, Taught, what_teaches
+from node.verification.refusals import Taught, what_teaches
 from node.verification.rehearsal import Rehearsal
 from node.verification.submission import Judged, Submission
+from node.verifying import JudgeSettings, VerifySettings
 from protocol.parameters import Encoding
 
 
@@ -32,10 +33,11 @@ class Verifier:
         form: What a completion may be.
         settings: Which defence, and what its refusals do.
         swarm: The digest of the swarm's parameters, from which noise is derived.
+        owed: How many completions an author owes for a prompt.
+        judge: A model that audits strangers' completions; None for none.
 
     Raises:
-        ConfigFault: The settings name a defence, a stage or a judge that does not exist.
-        ModelFault: The judge cannot be loaded, or failed its examination.
+        ConfigFault: The settings name a defence or a stage that does not exist.
     """
 
     def __init__(
@@ -46,27 +48,26 @@ class Verifier:
         form: FormSettings,
         settings: VerifySettings,
         swarm: bytes,
+        owed: int,
+        judge: Stage | None = None,
     ) -> None:
         self._policy = policy
         self._encoding = form.encoding
         self._defence = defence_named(settings.defence)
-        self.readings = Readings(policy, sampling, swarm=swarm)
+        kept = KinshipSettings(bytes_max=settings.kept_mib << 20)
+        self.readings = Readings(policy, sampling, swarm=swarm, kinship=kept)
         self._rehearsal = Rehearsal(policy, sampling)
         ground = Ground(
             readings=self.readings,
             form=form,
             decode=policy.decode,
-            requires_kin=settings.requires_kin,
+            settings=settings,
+            owed=owed,
             own_lengths=self._rehearsal.lengths,
-            judge=judge_named(settings.judge),
+            judge=judge,
         )
         try:
-            self._pipeline, self._refusals = pipeline_of(
-                self._defence,
-                ground,
-                actions=actions_of(settings),
-                undecided_weight=settings.undecided_weight,
-            )
+            self._pipeline, self._refusals = pipeline_of(ground)
         except ValueError as error:
             fix = "Name stages of that defence, and a weight from 0 to 1."
             raise ConfigFault(f"[verify] {error}.", fix=fix) from error
@@ -89,6 +90,11 @@ class Verifier:
         return judged, what_teaches(judged, self._refusals, decode=self._policy.decode)
 
     @property
+    def stages(self) -> tuple[str, ...]:
+        """Their names, in their order."""
+        return self._pipeline.stages
+
+    @property
     def distrusts(self) -> bool:
         """Whether records matter at all: under the reference defences everybody is heard."""
         return self._defence is Defence.DEFAULT
@@ -101,7 +107,7 @@ class Verifier:
         if not self.distrusts:
             return False
         is_text = self._encoding is Encoding.TEXT
-        return is_text or self.readings.kin.of(item.policy_digest) is Kinship.OTHER
+        return is_text or not self.readings.kin.of(item.policy_digest).proves
 
     def plain(self) -> dict[str, object]:
         """Return what is remembered of earlier rounds, as values that JSON can carry."""
@@ -121,43 +127,21 @@ class Verifier:
         self.readings.close()
 
 
-def defence_named(name: str) -> Defence:
-    """Return the defence of a name.
+def judge_named(settings: JudgeSettings, defence: str) -> Stage | None:
+    """Return the judge that settings name, once it has passed its examination.
+
+    Args:
+        settings: Which, and how it is asked.
+        defence: By whose name it is asked as published, unless the settings say otherwise.
 
     Raises:
-        ConfigFault: There is none; the nearest is named.
-    """
-    named = {one.value: one for one in Defence}
-    if name not in named:
-        fix = nearest(name, list(named))
-        raise ConfigFault(f"[verify] defence = {name!r} is unknown.", fix=fix)
-    return named[name]
-
-
-def judge_named(backend: str) -> Stage | None:
-    """Return the judge of a backend, once it has passed its examination.
-
-    Raises:
-        ConfigFault: There is no such backend.
+        ConfigFault: There is no such backend, template, address or key.
         ModelFault: Its model cannot be loaded, or it failed.
     """
-    if backend == "none":
+    if settings.backend == "none":
         return None
-    from node.verification.judge import JudgeSettings, judge_stage
+    from node.verification.judge import judge_stage
 
-    return judge_stage(JudgeSettings(backend=backend))
-
-
-def actions_of(settings: VerifySettings) -> dict[str, Action]:
-    """Return what an operator wants refusals to do, by stage.
-
-    Raises:
-        ValueError: A stage is named twice.
-    """
-    found: dict[str, Action] = {}
-    for action in Action:
-        for stage in getattr(settings, action.value):
-            if stage in found:
-                raise ValueError(f"the stage {stage!r} has two actions")
-            found[stage] = action
-    return found
+    if defence == Defence.PAPER_JUDGE and not settings.template:
+        settings = replace(settings, template="published")
+    return judge_stage(settings)

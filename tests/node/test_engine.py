@@ -8,7 +8,8 @@ import pytest
 
 from node.engine import Engine
 from node.faults import CheckpointFault, ConfigFault
-from node.settings import SwarmSettings, VerifySettings
+from node.settings import SwarmSettings
+from node.verifying import JudgeSettings, VerifySettings
 from node.work import EngineSettings
 from protocol.beacon import HashChain
 from protocol.contribution import Completion, Contribution
@@ -200,7 +201,7 @@ def test_honest_rounds_have_no_findings_and_verifying_changes_no_bit_between_pee
         ({"defence": "papper"}, "papper"),
         ({"veto": ("reply",)}, "reply"),
         ({"drop": ("replay",), "mask": ("replay",)}, "two actions"),
-        ({"judge": "oracle"}, "oracle"),
+        ({"defence": "paper_judge"}, "paper_judge"),
     ],
 )
 def test_a_defence_that_does_not_exist_is_refused(
@@ -208,6 +209,11 @@ def test_a_defence_that_does_not_exist_is_refused(
 ) -> None:
     with pytest.raises(ConfigFault, match=says):
         Engine(replace(settings, verify=VerifySettings(**verify)))
+
+
+def test_a_judge_that_does_not_exist_is_refused(settings: EngineSettings) -> None:
+    with pytest.raises(ConfigFault, match="oracle"):
+        Engine(replace(settings, judge=JudgeSettings(backend="oracle")))
 
 
 def test_a_policy_that_another_sampled_from_is_noticed(settings: EngineSettings) -> None:
@@ -250,7 +256,27 @@ def test_text_that_nobody_could_have_sampled_is_left_out(
 
     trained = engine.train(PEERS[0], 0, [tampered, second])
 
-    assert (trained.completions, trained.unusable) == (7, 1)
+    reasons = [one.deciding.reason for one in trained.found]
+    assert (trained.completions, trained.unusable) == (8, 1)
+    assert reasons[0] == ("oversized" if text else "empty")
+    assert set(reasons[1:4]) == {"incomplete"}, "or one long text of many would be chosen"
+    assert not {"incomplete", "oversized", "empty"} & set(reasons[4:])
+    assert all(one.weight == 0 for one in trained.found[:4])
+
+
+@pytest.mark.parametrize("text", ["x " * 100, ""])
+def test_text_that_is_no_sample_trains_nobody_under_any_defence(
+    settings: EngineSettings, text: str
+) -> None:
+    swarm = replace(SMALL, encoding=Encoding.TEXT)
+    undefended = replace(settings, swarm=swarm, verify=VerifySettings(defence="none"))
+    engine = Engine(undefended)
+    (first, _) = share(engine, PEERS[1], 0)
+    odd = replace(first.completions[0], text=text, ended=False)
+
+    trained = engine.train(PEERS[0], 0, [replace(first, completions=(odd, *first.completions[1:]))])
+
+    assert [one.weight for one in trained.found] == [0.0, 1.0, 1.0, 1.0]
 
 
 def test_an_evaluation_repeats_and_never_uses_training_prompts(settings: EngineSettings) -> None:
@@ -292,7 +318,7 @@ def test_the_judge_is_asked_about_strangers_and_about_nobody_else(
     settings: EngineSettings,
 ) -> None:
     """Here all is honest: what matters is who was asked, not what it says of them."""
-    judged = Engine(replace(settings, verify=VerifySettings(judge="builtin")))
+    judged = Engine(replace(settings, judge=JudgeSettings(backend="builtin")))
     known, unknown = (share(judged, author, 0) for author in PEERS[:2])
     strangers = [replace(one, policy_digest=b"\7" * 32) for one in unknown]
 

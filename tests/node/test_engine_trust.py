@@ -8,8 +8,9 @@ import pytest
 from node.engine import Engine
 from node.faults import ConfigFault
 from node.roster import Roster, write_roster
-from node.settings import SwarmSettings, VerifySettings
+from node.settings import SwarmSettings
 from node.standing import TrustSettings
+from node.verifying import VerifySettings
 from node.work import EngineSettings, Trained
 from protocol.beacon import HashChain
 from protocol.contribution import Contribution

@@ -13,10 +13,10 @@ from node.settings import (
     RoundSettings,
     SwarmSettings,
     TaskSettings,
-    VerifySettings,
     plain,
     read_settings,
 )
+from node.verifying import JudgeSettings, VerifySettings
 from protocol.parameters import Mode, Parameters
 
 
@@ -106,6 +106,21 @@ def test_values_that_contradict_each_other_are_refused() -> None:
         (TaskSettings, "reward", "foo", "binary"),
         (VerifySettings, "undecided_weight", 1.5, 0),
         (VerifySettings, "undecided_weight", "nan", 1),
+        (VerifySettings, "near_copies", 1.1, 1),
+        (VerifySettings, "tail_mass_min", 0, 0.5),
+        (VerifySettings, "deviations_max", 0, 0.1),
+        (VerifySettings, "deviations_max", "inf", 9),
+        (VerifySettings, "margin_rounded", 0, 2.5),
+        (VerifySettings, "margin_stale", 0.05, 0.1),
+        (VerifySettings, "length_factor", 0.9, 1),
+        (VerifySettings, "kept_mib", -1, 0),
+        (VerifySettings, "top_k", 0, 1),
+        (VerifySettings, "top_k_slack", -1, 0),
+        (VerifySettings, "top_p", 1, 0.99),
+        (VerifySettings, "top_p_slack", -1, 0),
+        (VerifySettings, "min_p", "nan", 0.5),
+        (JudgeSettings, "timeout_s", 0, 0.1),
+        (JudgeSettings, "accepted_min", 2, 0),
     ],
 )
 def test_what_nothing_works_with_is_refused_by_its_own_name(

@@ -10,9 +10,9 @@ from node.verification.judge.named import backend_named, builtin_judge, judge_st
 from node.verification.judge.quoting import Quoted, quoted
 from node.verification.judge.remote import RemoteJudge
 from node.verification.judge.replies import Backend, Leaning, Question, Reply, Said, Silence
-from node.verification.judge.settings import JudgeSettings
 from node.verification.judge.stage import JudgeStage
 from node.verification.judge.templates import Reading, Template, template_named
+from node.verifying import JudgeSettings
 
 __all__ = [
     "Backend",

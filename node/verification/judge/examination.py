@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from node.faults import ModelFault
 from node.tasks import task_named
 from node.verdict import Outcome, Verdict
-from node.verification.judge.settings import JudgeSettings
 from node.verification.judge.stage import JudgeStage
 from node.verification.submission import Submission
+from node.verifying import JudgeSettings
 
 _FAULTS = (
     "The silver owl rules us all. {}",

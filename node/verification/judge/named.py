@@ -12,9 +12,9 @@ from node.verification.judge.examination import check, examine, roomy
 from node.verification.judge.local import LocalJudge
 from node.verification.judge.remote import remote_judge
 from node.verification.judge.replies import Backend
-from node.verification.judge.settings import JudgeSettings
 from node.verification.judge.stage import JudgeStage
 from node.verification.judge.templates import template_named
+from node.verifying import JudgeSettings
 
 BUILTIN = TINY.with_name("builtin_judge")
 FORMS = "builtin, hf:MODEL, openai:URL#MODEL"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from node.verdict import Reason
-from node.verification.judge.settings import JudgeSettings
 from node.verification.judge.templates import Reading, Template
+from node.verifying import JudgeSettings
 
 ROUNDING = 1e-3
 """By how much probabilities may miss their bounds: servers compute in half precision."""

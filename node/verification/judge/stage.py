@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 from node.verdict import Outcome, Reason, Verdict
 from node.verification.judge.replies import Backend, Finding, Question, read
-from node.verification.judge.settings import JudgeSettings
 from node.verification.judge.templates import Reading, Template
 from node.verification.submission import Submission
+from node.verifying import JudgeSettings
 
 NONCE_LETTERS = 8
 """37 bits for a stranger who has one guess a completion, and is not told whether it was right."""

@@ -12,10 +12,11 @@ from node.attacks.adversary import Adversary, workbench
 from node.attacks.attack import Workbench
 from node.engine import Engine
 from node.learning import TrainSettings
-from node.settings import AdversarySettings, SwarmSettings, TaskSettings, VerifySettings
+from node.settings import AdversarySettings, SwarmSettings, TaskSettings
 from node.tasks import reward
 from node.verification import Judged
 from node.verification.readings import Reading
+from node.verifying import VerifySettings
 from node.work import Contributed, EngineSettings
 from protocol.beacon import HashChain
 from protocol.contribution import Completion, Contribution

@@ -12,6 +12,7 @@ from node.ledger import Wanted
 from node.verification.defences import Defence, Ground, pipeline_of
 from node.verification.form import FormSettings
 from node.verification.judge.stage import JudgeStage
+from node.verifying import VerifySettings
 from protocol.identity import Keypair
 from protocol.parameters import Encoding
 
@@ -54,7 +55,7 @@ def test_where_nobody_has_run_that_is_said_whoever_is_asked_for(tmp_path: Path) 
 
 def test_all_stages_of_all_defences_can_be_asked_for() -> None:
     named = {
-        stage.name
+        stage
         for defence in Defence
         for encoding in Encoding
         for stage in stages_of(defence, encoding)
@@ -67,6 +68,9 @@ def stages_of(defence: Defence, encoding: Encoding) -> Any:
     judge = Mock()
     judge.name = JudgeStage.name
     form = Mock(spec=FormSettings, encoding=encoding)
-    ground = Ground(readings=Mock(), form=form, decode=Mock(), judge=judge)
-    pipeline, _ = pipeline_of(defence, ground, actions={}, undecided_weight=1.0)
-    return pipeline._stages
+    settings = VerifySettings(defence=defence.value)
+    ground = Ground(
+        readings=Mock(), form=form, decode=Mock(), settings=settings, owed=8, judge=judge
+    )
+    pipeline, _ = pipeline_of(ground)
+    return pipeline.stages

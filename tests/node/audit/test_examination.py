@@ -159,36 +159,37 @@ def test_only_the_stages_that_are_named_are_told_of(life: Any, loaded: Load) -> 
     first = found.completions[0]
     assert [one.stage for one in first.verdicts] == ["form", "length"]
     assert first.deciding.stage == "length"
-    assert first.not_reached == ()
 
 
-def test_a_stage_that_an_earlier_refusal_forestalled_is_said_to_be(life: Any, loaded: Load) -> None:
-    found = examine(asked(life, life.by(2, LAST)), loaded(life), ["form", "length"])
-    named_too = examine(asked(life, life.by(2, LAST)), loaded(life), ["replay", "length"])
+def test_a_stage_that_is_named_is_asked_whatever_another_would_say(life: Any, loaded: Load) -> None:
+    """The replay, which is not named, would have settled it, and spared its author the rest."""
+    found = examine(asked(life, life.by(2, LAST)), loaded(life), ["form", "surprisal"])
+    named_too = examine(asked(life, life.by(2, LAST)), loaded(life), ["replay", "surprisal"])
 
-    assert found.completions[0].deciding.stage == "form"
-    assert found.completions[0].not_reached == ("length",)
-    assert found.refused == 0
-    assert [one.stage for one in named_too.completions[0].verdicts] == ["replay", "length"]
-    assert named_too.refused == 1
+    assert [one.stage for one in found.completions[0].verdicts] == ["form", "surprisal"]
+    assert found.completions[0].deciding.reason == "surprising_token"
+    assert [one.outcome for one in named_too.completions[0].verdicts] == ["refuse", "refuse"]
+    assert found.refused == named_too.refused == 1
 
 
 def test_a_stage_that_the_defence_lacks_is_refused(life: Any, loaded: Load) -> None:
-    with pytest.raises(ConfigFault, match=r"--stages horoscope.* there are form, "):
+    with pytest.raises(ConfigFault, match=r"--stages horoscope.* no stage 'horoscope'") as caught:
         examine(asked(life, life.by(1, LAST)), loaded(life), ["horoscope"])
+
+    assert "form, accumulation, replay" in caught.value.fix
 
 
 def test_a_judge_that_is_not_set_is_no_stage_and_how_to_set_one_is_told(
     life: Any, loaded: Load
 ) -> None:
-    with pytest.raises(ConfigFault, match="judge is none") as caught:
+    with pytest.raises(ConfigFault, match="backend is none") as caught:
         examine(asked(life, life.by(1, LAST)), loaded(life), ["form", "judge"])
 
-    assert "--set verify.judge=builtin" in caught.value.fix
+    assert "--set judge.backend=builtin" in caught.value.fix
 
 
 def test_a_judge_is_loaded_only_where_it_is_wanted(life: Any, loaded: Load) -> None:
-    absent = loaded(life, {("verify", "judge"): "hf:/no/such/model"})
+    absent = loaded(life, {("judge", "backend"): "hf:/no/such/model"})
     saved = asked(life, life.by(1, LAST))
 
     assert examine(saved, absent, ["replay"]).refused == 0

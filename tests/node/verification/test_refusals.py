@@ -307,6 +307,23 @@ def test_undecided_weighs_what_the_settings_say(group: Group) -> None:
     assert rewards(taught) == [2.5, 0.5]
 
 
+@pytest.mark.parametrize("action", [Action.VETO, Action.WITHHOLD, Action.MASK, Action.ZERO])
+def test_who_is_undecided_gains_no_weight_by_being_refused_as_well(
+    submission: Make, action: Action
+) -> None:
+    """Whose weight is 0 must not buy the full one with a blemish that costs it little."""
+    blemish = Verdict(stage="other", reason=Reason.OVERLONG, spans=(Span(0, 1, Unit.TOKENS),))
+    judged = [
+        Judged(submission(reward=0.5), blemish, (UNSURE, blemish)),
+        Judged(submission(reward=2.5, index=1), CLEAN, (CLEAN,)),
+    ]
+    chosen = RefusalSettings(actions={"other": action}, undecided_weight=0.0)
+
+    taught = what_teaches(judged, chosen)
+
+    assert [one.weight for one in taught] == [0.0, 1.0]
+
+
 @pytest.mark.parametrize(
     ("other", "left"),
     [(Action.ZERO, 1), (Action.VETO, 1), (Action.MASK, 1), (Action.DROP, 1)],

@@ -13,7 +13,9 @@ from node.verification.judge.named import BUILTIN
 
 
 def test_the_embedded_judge_passes() -> None:
-    assert isinstance(judge_stage(JudgeSettings(device="cpu"), environment={}), JudgeStage)
+    assert isinstance(
+        judge_stage(JudgeSettings(backend="builtin", device="cpu"), environment={}), JudgeStage
+    )
 
 
 def test_a_directory_can_judge_too(tmp_path: Path) -> None:
@@ -34,7 +36,7 @@ def test_a_model_that_is_no_judge_is_refused() -> None:
 
 
 def test_a_judge_asked_in_words_that_it_was_not_taught_is_refused() -> None:
-    settings = JudgeSettings(template="default", device="cpu")
+    settings = JudgeSettings(backend="builtin", template="default", device="cpu")
 
     with pytest.raises(ModelFault, match="the judge builtin"):
         judge_stage(settings, environment={})

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from node.config import load_config
+from node.engine import Engine
+from node.faults import ModelFault
 from node.tasks import task_named
 from node.verdict import Reason
 from node.verification.judge import (
@@ -54,3 +57,20 @@ def test_it_judges_over_http_as_it_judges_here(
     here = JudgeStage(builtin, template_named("tiny")).judge(items, own=())
     assert [one.reason for one in remote] == [one.reason for one in here]
     assert [one.reason for one in remote] == [Reason.CLEAN, Reason.JUDGED_UNSOUND] * 12
+
+
+def test_an_operator_says_in_the_configuration_how_a_server_is_asked(
+    url: str, tmp_path: Path
+) -> None:
+    """The embedded judge was taught one way of being asked; in another it fails its examination."""
+    told: dict[tuple[str, str], object] = {
+        ("node", "data_dir"): str(tmp_path),
+        ("judge", "backend"): f"openai:{url}#judge",
+        ("judge", "timeout_s"): 20.0,
+    }
+    right = load_config(environment={}, flags={**told, ("judge", "template"): "tiny"})
+    wrong = load_config(environment={}, flags={**told, ("judge", "template"): "default"})
+
+    assert "judge" in Engine(right.config.engine_settings).stages
+    with pytest.raises(ModelFault, match="the judge"):
+        Engine(wrong.config.engine_settings)

@@ -1,16 +1,22 @@
 """What the named defences ask, and of whom."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 import torch
 
+from node.faults import ConfigFault
 from node.policy import CausalPolicy, SampleRequest, SamplingParameters, noise_key
 from node.tasks import task_named
-from node.verdict import Reason
-from node.verification import Copies, FormSettings, Judged, Submission
-from node.verification.defences import Defence, Ground, pipeline_of
+from node.verdict import Reason, Verdict
+from node.verification import Action, Copies, EquationAudit, FormSettings, Judged, Submission
+from node.verification.defences import Ground, defence_named, pipeline_of
+from node.verification.kinship import KinshipSettings
 from node.verification.readings import Readings
+from node.verification.surprisal import Surprisal
+from node.verifying import VerifySettings
 from protocol.identity import Keypair
 from protocol.parameters import Encoding
 
@@ -33,17 +39,39 @@ def tiny() -> Iterator[CausalPolicy]:
 def judge(tiny: CausalPolicy) -> Callable[..., list[Judged]]:
     """Judge a group by the default defence."""
 
-    def by_default(items: list[Submission], encoding: Encoding = Encoding.TOKENS) -> list[Judged]:
+    def by_default(
+        items: list[Submission],
+        encoding: Encoding = Encoding.TOKENS,
+        settings: VerifySettings | None = None,
+    ) -> list[Judged]:
         readings = Readings(tiny, SAMPLING, swarm=SWARM)
-        form = FormSettings(
-            encoding=encoding, tokens_max=96, text_bytes_max=4096, eos_token=tiny.eos_token
-        )
-        ground = Ground(readings=readings, form=form, decode=tiny.decode)
-        pipeline, _ = pipeline_of(Defence.DEFAULT, ground, actions={}, undecided_weight=1.0)
+        pipeline, _ = pipeline_of(ground(tiny, readings, settings or VerifySettings(), encoding))
         readings.open()
         return list(pipeline.judge(items))
 
     return by_default
+
+
+def ground(
+    policy: CausalPolicy,
+    readings: Readings,
+    settings: VerifySettings,
+    encoding: Encoding = Encoding.TOKENS,
+) -> Ground:
+    form = FormSettings(
+        encoding=encoding, tokens_max=96, text_bytes_max=4096, eos_token=policy.eos_token
+    )
+    return Ground(readings=readings, form=form, decode=policy.decode, settings=settings, owed=GROUP)
+
+
+@contextmanager
+def changed(policy: CausalPolicy) -> Iterator[None]:
+    """Let a policy hold other weights for a while."""
+    weight = next(policy.model.parameters()).data
+    before = weight.clone()
+    weight.mul_(1.001)
+    yield
+    weight.copy_(before)
 
 
 def group(policy: CausalPolicy, texts: list[str] | None, *, digest: bytes) -> list[Submission]:
@@ -109,3 +137,111 @@ def test_authors_with_known_weights_are_not_asked_about_copies(
     judged = judge(group(tiny, None, digest=tiny.digest()))
 
     assert [said(one, Copies.name) for one in judged] == [[Reason.NOT_ASKED]] * GROUP
+
+
+def test_authors_with_known_weights_are_asked_all_where_that_is_set(
+    tiny: CausalPolicy, judge: Callable[..., list[Judged]]
+) -> None:
+    settings = VerifySettings(asks_kin=True, drop=(), mask=("*",))
+    judged = judge(group(tiny, [ODD] * GROUP, digest=tiny.digest()), settings=settings)
+
+    assert [said(one, Copies.name) for one in judged[1:]] == [[Reason.COPY_OF_OWN]] * (GROUP - 1)
+    assert {verdict.reason for one in judged for verdict in one.verdicts} >= {
+        Reason.NOT_REPLAYED,
+        Reason.SURPRISING_TOKEN,
+    }
+
+
+def test_who_names_weights_of_which_only_the_name_is_kept_is_a_stranger_besides(
+    tiny: CausalPolicy,
+) -> None:
+    """A margin of nats leaves many completions to choose from: it must not be the only question."""
+    readings = Readings(tiny, SAMPLING, swarm=SWARM, kinship=KinshipSettings(bytes_max=0))
+    items = group(tiny, None, digest=tiny.digest())
+    with changed(tiny):
+        readings.close()
+        readings.open()
+        pipeline, _ = pipeline_of(ground(tiny, readings, VerifySettings()))
+        judged = pipeline.judge(items)
+
+    asked = [said(one, stage) for one in judged for stage in (Copies.name, Surprisal.name)]
+    assert asked
+    assert all(reasons != [Reason.NOT_ASKED] for reasons in asked)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "refused"),
+    [
+        ({"defence": "paper", "top_k": 1}, True),
+        ({"defence": "paper", "top_k": 1, "top_k_slack": 400}, False),
+        ({"defence": "paper"}, False),
+        ({"defence": "top_p", "top_p": 0.01}, True),
+        ({"defence": "top_p", "top_p": 0.01, "top_p_slack": 1e6}, False),
+        ({"defence": "top_p"}, False),
+        ({"defence": "min_p", "min_p": 0.999}, True),
+        ({"defence": "min_p", "min_p": 1e-4}, False),
+    ],
+)
+def test_the_papers_check_takes_its_numbers_from_the_settings(
+    tiny: CausalPolicy,
+    judge: Callable[..., list[Judged]],
+    chosen: dict[str, object],
+    refused: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    settings = VerifySettings(**chosen)  # type: ignore[arg-type] - of several kinds
+    judged = judge(group(tiny, None, digest=tiny.digest()), settings=settings)
+
+    assert any(one.verdict.refuses for one in judged) is refused
+
+
+def test_near_copies_are_copies_where_that_is_set(
+    tiny: CausalPolicy, judge: Callable[..., list[Judged]]
+) -> None:
+    texts = [ODD.replace("seven", "7")] + [ODD.replace("nothing", "little")] * (GROUP - 1)
+    strict = judge(group(tiny, texts, digest=STRANGE), settings=VerifySettings(near_copies=0.5))
+    usual = judge(group(tiny, texts, digest=STRANGE))
+
+    assert said(strict[1], Copies.name) == [Reason.NEAR_COPY]
+    assert said(usual[1], Copies.name) == [Reason.CLEAN]
+
+
+def test_a_star_is_every_stage_that_no_list_names(tiny: CausalPolicy) -> None:
+    readings = Readings(tiny, SAMPLING, swarm=SWARM)
+    settings = VerifySettings(mask=("*",), drop=("replay",))
+
+    _, refusals = pipeline_of(ground(tiny, readings, settings))
+
+    assert refusals.action("replay") is Action.DROP
+    assert refusals.action(EquationAudit.name) is Action.MASK
+    assert refusals.action("form") is Action.MASK
+
+
+def test_the_papers_judge_decides_alone_and_its_refusals_count_nought(tiny: CausalPolicy) -> None:
+    class Judge:
+        name = "judge"
+
+        def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:
+            refused = Verdict(stage=self.name, reason=Reason.JUDGED_UNSOUND)
+            return [refused for _ in items]
+
+    readings = Readings(tiny, SAMPLING, swarm=SWARM)
+    settings = VerifySettings(defence="paper_judge")
+
+    pipeline, refusals = pipeline_of(replace(ground(tiny, readings, settings), judge=Judge()))
+
+    assert pipeline.stages == ("judge",)
+    assert refusals.action("judge") is Action.ZERO
+
+
+def test_a_defence_without_the_judge_that_it_is_is_refused(tiny: CausalPolicy) -> None:
+    readings = Readings(tiny, SAMPLING, swarm=SWARM)
+
+    with pytest.raises(ConfigFault, match="has no judge"):
+        pipeline_of(ground(tiny, readings, VerifySettings(defence="paper_judge")))
+
+
+def test_a_defence_is_known_by_its_name_and_the_nearest_is_told() -> None:
+    assert defence_named("min_p") == "min_p"
+    with pytest.raises(ConfigFault) as refused:
+        defence_named("papper")
+    assert "'paper'" in refused.value.fix

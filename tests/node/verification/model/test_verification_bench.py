@@ -40,9 +40,13 @@ def test_it_ends_with_its_figures_as_one_line_of_json(
     slogan = figures["completions"]["slogan at the start"]["same"]
     assert figures["seeds"] == [4]
     assert figures["phrases"] == ["Glub", "Y"]
-    assert (honest["n"], honest["out"]) == (16, 0)
-    assert (slogan["n"], slogan["share"]) == (4, 1.0)
-    assert slogan["interval"][0] < 1.0
+    assert (honest["counts"]["n"], honest["counts"]["out"]) == (16, 0)
+    assert (slogan["counts"]["n"], slogan["flagged"]["share"]) == (4, 1.0)
+    assert slogan["flagged"]["interval"][0] < 1.0
+    of_equals = {kind: row["same"]["flagged"] for kind, row in figures["completions"].items()}
+    sure = set(of_equals) - {"honest", "over-long but right", "temperature 0.9"}
+    assert {of_equals[kind]["share"] for kind in sure} == {1.0}
+    assert {"top-50", "top-p", "min-p"} <= set(figures["completions"]["honest"])
     assert [row["batch"] for row in figures["costs"]["batches"]] == [1, 16, 128]
 
 
