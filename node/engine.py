@@ -54,6 +54,8 @@ class Engine:
             temperature=settings.swarm.temperature,
             completion_tokens_max=settings.swarm.completion_tokens_max,
         )
+        self._standings = Standings(settings.trust)
+        self._roster = watch_roster(Path(settings.data_dir), settings.trust)
         self._verifier = Verifier(
             self.policy,
             self.sampling(),
@@ -67,9 +69,8 @@ class Engine:
             swarm=self._swarm,
             owed=self.parameters.completions_per_author,
             judge=judge_named(settings.judge, settings.verify.defence),
+            has_record=lambda author: self._record(author) > 0.0,
         )
-        self._standings = Standings(settings.trust)
-        self._roster = watch_roster(Path(settings.data_dir), settings.trust)
         self.run_dir = Path(settings.data_dir) / "swarms" / self._swarm.hex()[:16]
         self._checkpoints = self.run_dir / "checkpoints"
 
@@ -322,7 +323,7 @@ class Engine:
         read = self._verifier.readings.old_logprobs(item)
         on_trust = not is_own and self._verifier.takes_on_trust(item)
         trusted = on_trust and self._roster.is_trusted(PeerId.parse(item.author))
-        record = self._standings.weight(item.author, is_trusted=trusted) if on_trust else 1.0
+        record = self._record(item.author) if on_trust else 1.0
         return Rollout(
             prompt_tokens=item.prompt_tokens,
             completion_tokens=item.tokens,
@@ -335,6 +336,11 @@ class Engine:
             bound=on_trust and not trusted,
             old_logprobs=() if read is None else tuple(read.tolist()),
         )
+
+    def _record(self, author: str) -> float:
+        """Return what the completions of an author count, 0 to 1, that no replay proves."""
+        trusted = self._roster.is_trusted(PeerId.parse(author))
+        return self._standings.weight(author, is_trusted=trusted)
 
     def _tokens(self, completion: Completion) -> tuple[int, ...]:
         if self.parameters.encoding is Encoding.TOKENS:

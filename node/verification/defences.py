@@ -17,7 +17,14 @@ from node.verification.completeness import Completeness
 from node.verification.copies import Copies, explained_by_likelihood
 from node.verification.form import Form, FormSettings
 from node.verification.kinship import Kin
-from node.verification.length import Length, LengthSettings, OwnLengths, no_lengths
+from node.verification.length import (
+    Counts,
+    Length,
+    LengthSettings,
+    OwnLengths,
+    everybody_counts,
+    no_lengths,
+)
 from node.verification.pipeline import Pipeline, Remembers, Stage
 from node.verification.readings import Readings
 from node.verification.refusals import Action, RefusalSettings
@@ -71,6 +78,7 @@ class Ground:
         settings: What an operator set: which defence, its thresholds, what its refusals do.
         owed: How many completions an author owes for a prompt, to be counted in a text swarm.
         own_lengths: How long this node's own answers to a prompt are, where they must be known.
+        counts: Whose completions are a measure of others' lengths.
         judge: A model that audits strangers' completions, last; None for none.
     """
 
@@ -80,6 +88,7 @@ class Ground:
     settings: VerifySettings
     owed: int
     own_lengths: OwnLengths = no_lengths
+    counts: Counts = everybody_counts
     judge: Stage | None = None
 
 
@@ -190,7 +199,11 @@ def _default(ground: Ground) -> tuple[list[Stage], dict[str, Action]]:
     copies = Copies(
         explains=explained_by_likelihood(readings.logprob), near=settings.near_copies or None
     )
-    length = Length(LengthSettings(factor=settings.length_factor), own_lengths=ground.own_lengths)
+    length = Length(
+        LengthSettings(factor=settings.length_factor),
+        own_lengths=ground.own_lengths,
+        counts=ground.counts,
+    )
     audits: list[Stage] = [copies, EquationAudit(), length]
     last = [] if ground.judge is None else [ground.judge]
     actions = {vetoing.name: Action.VETO for vetoing in (length, *last)}

@@ -73,32 +73,48 @@ def no_lengths(_prompt_index: int) -> Sequence[int]:
     return ()
 
 
+Counts = Callable[[Submission], bool]
+"""Whether a completion counts for anything in a step; what does not is no measure of others."""
+
+
+def everybody_counts(_item: Submission) -> bool:
+    """Let every completion be a measure of the others."""
+    return True
+
+
 class Length:
     """Refuses what is longer than the others' completions of its prompt allow.
 
-    An author's own completions never count as its reference. Where it fills the group alone,
-    this node's own samples to the prompt are asked for.
+    An author's own completions never count as its reference, nor do those of newcomers, whom it
+    may have made for that. Where too few others are left, this node's own samples to the prompt
+    are asked for.
 
     Args:
         settings: When a completion is too long.
         own_lengths: This node's lengths by prompt, for groups that hold too few others.
+        counts: Whose completions are a measure.
     """
 
     name = "length"
 
     def __init__(
-        self, settings: LengthSettings | None = None, *, own_lengths: OwnLengths = no_lengths
+        self,
+        settings: LengthSettings | None = None,
+        *,
+        own_lengths: OwnLengths = no_lengths,
+        counts: Counts = everybody_counts,
     ) -> None:
         self._settings = settings or LengthSettings()
         self._own_lengths = own_lengths
+        self._counts = counts
 
     def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:
         """Return one verdict for each item."""
         lengths: dict[tuple[int, int], list[tuple[str, int]]] = {}
-        for item in (*own, *items):
+        for item in (*own, *filter(self._counts, items)):
             lengths.setdefault(item.group, []).append((item.author, len(item.tokens)))
         limits = {
-            item.contribution: self._limit(item, lengths[item.group])
+            item.contribution: self._limit(item, lengths.get(item.group, ()))
             for item in {one.contribution: one for one in items}.values()
         }
         return [self._verdict(item, limits[item.contribution]) for item in items]

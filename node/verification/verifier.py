@@ -4,7 +4,7 @@ It puts the readings, the defence's stages and the refusals together; it rewards
 trains nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -35,6 +35,8 @@ class Verifier:
         swarm: The digest of the swarm's parameters, from which noise is derived.
         owed: How many completions an author owes for a prompt.
         judge: A model that audits strangers' completions; None for none.
+        has_record: Whether an author's record lets its completions count, if no replay proves
+            them.
 
     Raises:
         ConfigFault: The settings name a defence or a stage that does not exist.
@@ -50,6 +52,7 @@ class Verifier:
         swarm: bytes,
         owed: int,
         judge: Stage | None = None,
+        has_record: Callable[[str], bool] = lambda _author: True,
     ) -> None:
         self._policy = policy
         self._encoding = form.encoding
@@ -64,6 +67,7 @@ class Verifier:
             settings=settings,
             owed=owed,
             own_lengths=self._rehearsal.lengths,
+            counts=lambda item: not self.takes_on_trust(item) or has_record(item.author),
             judge=judge,
         )
         try:

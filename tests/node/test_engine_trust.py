@@ -13,8 +13,9 @@ from node.standing import TrustSettings
 from node.verifying import VerifySettings
 from node.work import EngineSettings, Trained
 from protocol.beacon import HashChain
-from protocol.contribution import Contribution
+from protocol.contribution import Completion, Contribution
 from protocol.identity import Keypair
+from protocol.parameters import Mode
 from protocol.schedule import Schedule
 
 ME, PEER = (Keypair.from_seed(bytes([index]) * 32).peer_id for index in (1, 2))
@@ -152,3 +153,21 @@ def test_the_reference_defences_hear_everybody(settings: EngineSettings) -> None
     engine = Engine(replace(settings, verify=VerifySettings(defence="none")))
 
     assert with_stranger(engine, unknown=True).unheard == 0
+
+
+def test_a_newcomers_long_answers_are_no_measure_of_anybody(settings: EngineSettings) -> None:
+    """Strangers without a record are compared with what this node would write itself."""
+    swarm = replace(SMALL, mode=Mode.HORIZONTAL, prompts_per_round=1, completions_per_prompt=8)
+    engine = Engine(replace(settings, swarm=replace(swarm, shares=1)))
+    (honest,) = of_peer(engine, 0, known=False)
+    longest = max(honest.completions, key=lambda one: len(one.tokens))
+    rambling = Completion(tokens=(*longest.tokens[:-1] * 9,)[:63] + longest.tokens[-1:], ended=True)
+    made = replace(honest, completions=(rambling,) * 8)
+    other = replace(made, author=Keypair.from_seed(bytes([3]) * 32).peer_id)
+
+    trained = engine.train(ME, 0, sorted([made, other], key=lambda one: one.author))
+
+    lengths = {
+        said.reason for one in trained.found for said in one.verdicts if said.stage == "length"
+    }
+    assert lengths == {"overlong"}

@@ -153,3 +153,30 @@ def test_a_hostile_quarter_of_the_others_does_not_move_the_limit(written: Writte
 def test_settings_out_of_range_are_named(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=name):
         LengthSettings(**{name: value})  # type: ignore[arg-type]  # one of several types
+
+
+def test_newcomers_are_no_measure_of_others(written: Written) -> None:
+    """Two names made for it would switch the stage off for a third that has a record."""
+    honest = [one for name in ("bob", "carol", "dave") for one in written(name, 40, 40)]
+    made = [one for name in ("eve", "frank") for one in written(name, *[120] * 4)]
+    counts = {"alice", "bob", "carol", "dave"}
+
+    open_to_all = Length(SETTINGS).judge([*written("alice", 120), *honest, *made], own=[])
+    verdicts = Length(SETTINGS, counts=lambda item: item.author in counts).judge(
+        [*written("alice", 120), *honest, *made], own=[]
+    )
+
+    assert open_to_all[0].reason is Reason.CLEAN
+    assert verdicts[0].reason is Reason.OVERLONG
+    assert {one.reason for one in verdicts[1:7]} == {Reason.CLEAN}
+    assert {one.reason for one in verdicts[7:]} == {Reason.OVERLONG}, "they are measured as well"
+
+
+def test_where_nobody_counts_own_samples_are_the_measure(written: Written) -> None:
+    items = [*written("alice", 20, 90), *written("bob", 90, 90, 90, 90)]
+
+    verdicts = Length(SETTINGS, own_lengths=lambda _: [20] * 4, counts=lambda _: False).judge(
+        items, own=[]
+    )
+
+    assert [one.reason for one in verdicts] == [Reason.CLEAN, *[Reason.OVERLONG] * 5]
