@@ -157,7 +157,7 @@ class Engine:
         self._roster.look()
         self._standings.settle(round_index, tally(judged, taught))
         groups: dict[int, list[Rollout]] = {}
-        usable = [one for one in taught if self._is_sample(one.item)]
+        usable = [one for one in taught if self._is_sample(one.item) and self._is_read(one.item)]
         heard = self._heard(usable, str(author), digest)
         for one in heard:
             rollout = self._rollout(one, is_own=is_own(one, str(author), digest))
@@ -191,9 +191,10 @@ class Engine:
         """
         if not self._verifier.distrusts:
             return taught
+        is_closed = self._settings.verify.requires_kin
         places = self.parameters.prompts_per_round * self.parameters.completions_per_prompt
         proven = [one for one in taught if not self._verifier.takes_on_trust(one.item)]
-        if len(proven) < self._settings.trust.closed_share * places:
+        if not is_closed and len(proven) < self._settings.trust.closed_share * places:
             return taught
         return [
             one
@@ -211,6 +212,13 @@ class Engine:
     def _is_sample(self, item: Submission) -> bool:
         """Tell whether this node's tokenizer makes a text as long as a sample may be."""
         return 0 < len(item.tokens) <= self.parameters.completion_tokens_max
+
+    def _is_read(self, item: Submission) -> bool:
+        """Tell whether the weights here can say anything of it; a step on it would come to nought.
+
+        It is nobody's fault: the weights, or the number type that they are in, lack the range.
+        """
+        return self._verifier.readings.why_unread(item) is None
 
     def judge(self, contributions: Sequence[Contribution]) -> list[tuple[Judged, Reading]]:
         """Verify one round's contributions with the weights as they are; train on nothing."""

@@ -31,7 +31,7 @@ class VerifySettings:
     undecided_weight: float = 1.0
     """What a completion counts, 0 to 1, of which a stage could not decide."""
     requires_kin: bool = False
-    """Leave completions undecided whose author's weights this node never held."""
+    """Learn from nobody whose weights this node does not hold, but for whom it trusts."""
     asks_kin: bool = False
     """Ask the stages for strangers about authors too whose weights are known, and replayed."""
     kept_mib: int = 256

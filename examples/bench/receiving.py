@@ -174,8 +174,12 @@ def receivers(
     }
     made = [_receiver(shop, name, same, settings) for name, settings in published.items()]
     made += [_receiver(shop, name, readings) for name, readings in (near | far).items()]
-    made += [_receiver(shop, f"{name}, judge", each, judge=asked) for name, each in far.items()]
-    if judge.backend != "builtin":  # which was taught one way of being asked, and not this one
+    if asked is not None:
+        made += [_receiver(shop, f"{name}, judge", each, judge=asked) for name, each in far.items()]
+    if judge.backend not in (
+        "none",
+        "builtin",
+    ):  # which was taught one way of being asked, and not this one
         unexamined = dataclasses.replace(patient, detected_min=0.0, accepted_min=0.0)
         settings = VerifySettings(defence=Defence.PAPER_JUDGE)
         as_published = judge_named(unexamined, Defence.PAPER_JUDGE)

@@ -26,6 +26,9 @@ _BUCKET_TOKENS_MIN = 256
 _BUCKET_TOKENS_MAX = 1 << 15
 """Above this many, padding included, a pass only costs memory."""
 
+_PAIRS_MAX = 1 << 22
+"""The same of pairs of tokens of which one is asked about the other: long texts, fewer at once."""
+
 _PADDING_MAX = 0.2
 """The share of padding at which a bucket of like lengths ends."""
 
@@ -63,7 +66,8 @@ def read_behind_prompts(
     hidden, past = transformer.prefill(tokens)
     last = hidden[torch.arange(len(distinct), device=device), lengths - 1]
     place_of_row = torch.tensor([distinct[prompt] for prompt in prompts], device=device)
-    for bucket in buckets([len(completion) for completion in completions]):
+    longest = max(map(len, prompts), default=0)
+    for bucket in buckets([len(completion) for completion in completions], behind=longest):
         rows = torch.tensor(bucket, device=device)
         places = place_of_row[rows]
         written, counts = right_padded([completions[row] for row in bucket], device)
@@ -139,19 +143,25 @@ def _picked(rows: Tensor, counts: Tensor, states: Tensor, first: Tensor) -> Read
     return Read(rows[places], positions, states.flatten(0, 1).index_select(0, flat))
 
 
-def buckets(lengths: Sequence[int]) -> list[list[int]]:
+def buckets(lengths: Sequence[int], *, behind: int = 0) -> list[list[int]]:
     """Return the indices of all rows, in groups of like length, longest first.
 
     A group ends where padding would pass its bound, or the group its largest size.
+
+    Args:
+        lengths: Of the rows, in tokens.
+        behind: How many tokens more each of theirs may be asked about.
     """
     order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
     starts, real = [0], 0
     for place, row in enumerate(order):
-        padded = (place - starts[-1] + 1) * lengths[order[starts[-1]]]
+        longest = lengths[order[starts[-1]]]
+        padded = (place - starts[-1] + 1) * longest
         wasteful = (
             real >= _BUCKET_TOKENS_MIN and padded - real - lengths[row] > _PADDING_MAX * padded
         )
-        if place > starts[-1] and (wasteful or padded > _BUCKET_TOKENS_MAX):
+        large = padded > _BUCKET_TOKENS_MAX or padded * (behind + longest) > _PAIRS_MAX
+        if place > starts[-1] and (wasteful or large):
             starts.append(place)
             real = 0
         real += lengths[row]

@@ -6,7 +6,7 @@ knows texts, tokens and rewards; it knows no network, and trains nothing.
 
 from node.verification.audit import EquationAudit
 from node.verification.completeness import Completeness
-from node.verification.copies import Copies, explained_below, explained_by_likelihood
+from node.verification.copies import Copies, explained_by_likelihood
 from node.verification.form import Form, FormSettings
 from node.verification.length import Length, LengthSettings
 from node.verification.pipeline import Pipeline, Stage
@@ -28,7 +28,6 @@ __all__ = [
     "Stage",
     "Submission",
     "Taught",
-    "explained_below",
     "explained_by_likelihood",
     "what_teaches",
 ]

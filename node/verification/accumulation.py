@@ -8,9 +8,11 @@ which the receiver's policy tells exactly: the difference has mean 0 and a known
 whatever the text. Older rounds fade.
 
 An author whose weights differ surprises by honest means, too. It is allowed so many nats a
-completion, and what it gains within that allowance is not seen here.
+completion, and what it gains within that allowance is not seen here. What it leaves of it in one
+round is not saved for another (Page's CUSUM): some honest rounds would buy as many poisoned ones.
 """
 
+import dataclasses
 import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -74,15 +76,19 @@ class _Sum:
         excess: Nats beyond what was expected and allowed.
         variance: Of that, for an honest author.
         completions: How many, older ones counting less.
+        is_allowed: Whether any of them came with an allowance.
     """
 
     round_index: int
     excess: float = 0.0
     variance: float = 0.0
     completions: float = 0.0
+    is_allowed: bool = False
 
     def fade(self, round_index: int, half_life: float) -> None:
         """Let the rounds that have passed weigh on what is held; rounds never run backwards."""
+        if self.is_allowed and round_index > self.round_index and self.excess < 0.0:
+            self.excess = self.variance = self.completions = 0.0
         kept = 0.5 ** (max(0, round_index - self.round_index) / half_life)
         self.excess *= kept
         self.variance *= kept * kept
@@ -125,10 +131,7 @@ class Accumulation:
 
     def plain(self) -> list[list[object]]:
         """Return all sums as values that JSON can carry, those heard of longest ago first."""
-        return [
-            [author, one.round_index, one.excess, one.variance, one.completions]
-            for author, one in self._sums.items()
-        ]
+        return [[author, *dataclasses.astuple(one)] for author, one in self._sums.items()]
 
     def restore(self, plain: Sequence[Sequence[Any]]) -> None:
         """Take up the sums that `plain` gave."""
@@ -141,7 +144,9 @@ class Accumulation:
         self._sums.move_to_end(item.author)
         held.fade(item.round_index, self._settings.half_life_rounds)
         above, variance = excess(reading.evidence)
-        held.excess += above - self._settings.drift_nats[reading.kinship]
+        allowed = self._settings.drift_nats[reading.kinship]
+        held.is_allowed |= allowed > 0
+        held.excess += above - allowed
         held.variance += variance + _VARIANCE_FLOOR
         held.completions += 1
 

@@ -47,11 +47,6 @@ def explained_by_likelihood(
     return explains
 
 
-def explained_below(tokens: int) -> Explains:
-    """Explain repetitions of texts shorter than a number of tokens, and of no longer ones."""
-    return lambda item: len(item.tokens) < tokens
-
-
 class Copies:
     """Refuses the second of two equal texts where chance does not explain it.
 

@@ -172,7 +172,11 @@ def actions_of(settings: VerifySettings) -> dict[str, Action]:
     return found
 
 
-def _stages_of(defence: Defence, ground: Ground) -> tuple[list[Stage], dict[str, Action]]:
+Stages = Sequence[Stage | tuple[Stage, ...]]
+"""As a pipeline takes them."""
+
+
+def _stages_of(defence: Defence, ground: Ground) -> tuple[Stages, dict[str, Action]]:
     settings, readings = ground.settings, ground.readings
     match defence:
         case Defence.NONE:
@@ -193,7 +197,7 @@ def _stages_of(defence: Defence, ground: Ground) -> tuple[list[Stage], dict[str,
     return [check], {check.name: Action.ZERO}
 
 
-def _default(ground: Ground) -> tuple[list[Stage], dict[str, Action]]:
+def _default(ground: Ground) -> tuple[Stages, dict[str, Action]]:
     settings, readings = ground.settings, ground.readings
     form = Form(ground.form, decode=ground.decode)
     copies = Copies(
@@ -219,7 +223,8 @@ def _default(ground: Ground) -> tuple[list[Stage], dict[str, Action]]:
             requires_kin=settings.requires_kin,
         ),
     )
-    weighed: list[Stage] = [form, Accumulation(readings), replay]
+    # Together: whose sum is too much is shown token by token what each completion did to it.
+    weighed: list[Stage | tuple[Stage, ...]] = [form, (Accumulation(readings), replay)]
     surprisal = _surprisal(ground, asks_kin=settings.asks_kin)
     if settings.asks_kin:
         return [*weighed, *audits, surprisal, *last], actions

@@ -2,8 +2,8 @@
 
 An author names its weights by their digest. Equal digests mean equal bits, and an exact replay.
 The weights of the last rounds are remembered, too, and where there is room for them whole, a
-contribution from a round ago is replayed under the very weights that it came from: as exactly,
-and without a threshold. Whoever holds these weights in shorter numbers is recognised as well. It
+contribution from a round ago is replayed under the very weights that it came from, as exactly as
+one of now. Whoever holds these weights in shorter numbers is recognised as well. It
 knows digests and tensors; it knows no completions.
 """
 
@@ -25,9 +25,10 @@ class Kinship(StrEnum):
     """What is known of the weights that an author says it sampled from."""
 
     SAME = "same"
-    """Known here to the bit: a replay is exact."""
+    """Known here to the bit: a replay is exact, but for the last bits of sums."""
     ROUNDED = "rounded"
-    """These weights in another number type: a replay is right but for rounding."""
+    """These weights in another number type, or in one so short that writing and reading round
+    differently: a replay is right but for rounding."""
     STALE = "stale"
     """This node's own of a round or two ago, of which only the name is left here."""
     OTHER = "other"
@@ -145,10 +146,10 @@ class Kin:
 
     def of(self, digest: bytes) -> Kinship:
         """Return what is known of the weights of a digest."""
-        if digest == self.digest:
-            return Kinship.SAME
+        if digest == self.digest or self._past.get(digest):
+            return Kinship.SAME if self._is_long() else Kinship.ROUNDED
         if digest in self._past:
-            return Kinship.SAME if self._past[digest] else Kinship.STALE
+            return Kinship.STALE
         if digest and self._rounded is None:
             self._rounded = self._digests_when_rounded()
         return Kinship.ROUNDED if digest in (self._rounded or ()) else Kinship.OTHER
@@ -161,13 +162,17 @@ class Kin:
         """Let the policy hold kept weights of an earlier round for a while; nothing is copied."""
         return _holding(self._policy.model, self._past[digest])
 
+    def _is_long(self) -> bool:
+        """Tell whether all weights are in float32."""
+        parameters = self._policy.model.parameters()
+        return all(one.dtype not in _SHORTER for one in parameters)
+
     def _digests_when_rounded(self) -> frozenset[bytes]:
         model = self._policy.model
         tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         floats = {name: each for name, each in tensors.items() if each.is_floating_point()}
         needed = sum(each.nbytes for each in floats.values()) // 2
-        are_long = all(each.dtype is torch.float32 for each in floats.values())
-        if not are_long or needed > self._settings.bytes_max:
+        if not self._is_long() or needed > self._settings.bytes_max:
             return frozenset()
         digests = set()
         for dtype in _SHORTER:

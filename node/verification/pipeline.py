@@ -3,7 +3,8 @@
 It knows what a stage looks like and what a refusal does, and not how any stage decides.
 """
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Protocol, runtime_checkable
 
@@ -54,7 +55,8 @@ class Pipeline:
     """Runs stages over a round's completions.
 
     Args:
-        stages: Cheap ones first. No two share a name.
+        stages: Cheap ones first. No two share a name. Those of a tuple are asked about the same
+            completions, so that what one says keeps no evidence of another from the ledger.
         me: This node's peer id (base58); its own completions are not judged.
         settings: What refusals do. A completion that is out of its group after a refusal is
             not shown to later stages. One that stays (`veto`, `mask`) is: else a wrong equation,
@@ -64,8 +66,11 @@ class Pipeline:
         ValueError: Two stages share a name, or the settings speak of one that is not there.
     """
 
-    def __init__(self, stages: Sequence[Stage], *, me: str, settings: RefusalSettings) -> None:
-        names = [stage.name for stage in stages]
+    def __init__(
+        self, stages: Sequence[Stage | tuple[Stage, ...]], *, me: str, settings: RefusalSettings
+    ) -> None:
+        steps = [each if isinstance(each, tuple) else (each,) for each in stages]
+        names = [stage.name for step in steps for stage in step]
         unknown = sorted(set(settings.actions) - set(names))
         if len(set(names)) < len(names):
             raise ValueError(f"two stages share a name: {', '.join(names)}")
@@ -74,36 +79,33 @@ class Pipeline:
                 f"an action is set for {', '.join(unknown)}, which is no stage here; "
                 f"there are {', '.join(names) or 'none'}"
             )
-        self._stages = tuple(stages)
+        self._steps = tuple(steps)
         self._me = me
         self._settings = settings
 
     @property
     def stages(self) -> tuple[str, ...]:
         """Their names, in their order."""
-        return tuple(stage.name for stage in self._stages)
+        return tuple(stage.name for stage in self._each())
 
     def without(self, name: str) -> "Pipeline":
         """Return the same stages but for one, where it is among them."""
-        stages = [stage for stage in self._stages if stage.name != name]
+        steps = [tuple(stage for stage in step if stage.name != name) for step in self._steps]
         actions = {stage: act for stage, act in self._settings.actions.items() if stage != name}
         settings = replace(self._settings, actions=actions)
-        return Pipeline(stages, me=self._me, settings=settings)
+        return Pipeline(steps, me=self._me, settings=settings)
 
     def judge(self, items: Sequence[Submission]) -> tuple[Judged, ...]:
         """Judge a round's completions; return them all, in the order given."""
         own = [item for item in items if item.author == self._me]
         verdicts: list[list[Verdict]] = [[] for _ in items]
         open_items = [at for at, item in enumerate(items) if item.author != self._me]
-        for stage in self._stages:
-            given = stage.judge([items[at] for at in open_items], own=own)
-            for at, verdict in zip(open_items, given, strict=True):
-                verdicts[at].append(verdict)
-            open_items = [
-                at
-                for at in open_items
-                if not verdicts[at][-1].refuses or not self._settings.action(stage.name).takes_out
-            ]
+        for step in self._steps:
+            for stage in step:
+                given = stage.judge([items[at] for at in open_items], own=own)
+                for at, verdict in zip(open_items, given, strict=True):
+                    verdicts[at].append(verdict)
+            open_items = [at for at in open_items if not self._is_out(verdicts[at])]
         return tuple(
             Judged(item, self._deciding(item, said), tuple(said))
             for item, said in zip(items, verdicts, strict=True)
@@ -111,21 +113,31 @@ class Pipeline:
 
     def plain(self) -> dict[str, object]:
         """Return what the stages remember, by their names, as values that JSON can carry."""
-        told = {one.name: one.plain() for one in self._stages if isinstance(one, Remembers)}
+        told = {one.name: one.plain() for one in self._each() if isinstance(one, Remembers)}
         return {name: plain for name, plain in told.items() if plain is not None}
 
     def restore(self, plain: Mapping[str, object]) -> None:
         """Let the stages take up what `plain` gave; those that it does not name begin anew."""
-        for stage in self._stages:
+        for stage in self._each():
             if isinstance(stage, Remembers) and stage.name in plain:
                 stage.restore(plain[stage.name])
+
+    def _each(self) -> Iterator[Stage]:
+        return itertools.chain.from_iterable(self._steps)
+
+    def _is_out(self, said: Sequence[Verdict]) -> bool:
+        return any(one.refuses and self._settings.action(one.stage).takes_out for one in said)
 
     def _deciding(self, item: Submission, said: Sequence[Verdict]) -> Verdict:
         if item.author == self._me:
             return Verdict(stage="", reason=Reason.OWN)
         refusals = [verdict for verdict in said if verdict.refuses]
         if refusals:
-            return min(refusals, key=lambda verdict: self._settings.action(verdict.stage).rank)
+            # Of equally severe ones, one that names a place tells more.
+            return min(
+                refusals,
+                key=lambda one: (self._settings.action(one.stage).rank, not one.spans),
+            )
         undecided = (one for one in said if one.outcome is Outcome.UNDECIDED)
         last = said[-1] if said else Verdict(stage="", reason=Reason.CLEAN)
         return next(undecided, last)

@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from node.policy import SamplingParameters, noise_key
-from node.verification.evidence import Claim, Evidence, EvidenceSettings, Floats, Reader, gather
+from node.verification.evidence import (
+    Claim,
+    Evidence,
+    EvidenceSettings,
+    Floats,
+    Reader,
+    Unread,
+    gather,
+)
 from node.verification.kinship import Kin, Kinship, KinshipSettings, Weights
 from node.verification.submission import Submission
 from protocol.identity import PeerId
@@ -105,6 +113,11 @@ class Readings:
         if reading is None or not reading.is_current or reading.evidence.unread is not None:
             return None
         return reading.evidence.logprobs
+
+    def why_unread(self, item: Submission) -> Unread | None:
+        """Return why a submission could not be read, if somebody tried and it could not."""
+        reading = self._read.get(id(item))
+        return None if reading is None else reading.evidence.unread
 
     def logprob(self, item: Submission) -> float | None:
         """Return how likely the whole completion is, in nats; None where nobody can tell."""

@@ -67,6 +67,9 @@ class Rehearsal:
                 )
                 for index in range(ANSWERS)
             ]
-            written = self._policy.sample(requests, self._sampling)
+            try:
+                written = self._policy.sample(requests, self._sampling)
+            except FloatingPointError:  # weights that have diverged: nothing can be said by them
+                return ()
             self._lengths[prompt_index] = tuple(len(one.tokens) for one in written)
         return self._lengths[prompt_index]

@@ -56,8 +56,8 @@ class Judged:
 
     Args:
         item: The completion.
-        verdict: The one that decides: the severest refusal, else the first that could not
-            decide, else the last acceptance.
+        verdict: The one that decides: the severest refusal (of equals, one that names a place),
+            else the first that could not decide, else the last acceptance.
         verdicts: All that were given, in the order of the stages.
     """
 

@@ -2,8 +2,8 @@
 
 `TopK` is the check as published with the attack that this project defends against: every token
 among the k likeliest. A token that is merely possible passes, so a digit may be changed and an
-own sample be chosen for its length. All three stand here to be measured beside the replay, and
-for swarms whose noise nobody knows. Lengths are explicit: no padding is ever looked for.
+own sample be chosen for its length. All three are defences of their own, to be measured beside
+the replay. Lengths are explicit: no padding is ever looked for.
 """
 
 import math

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from node.engine import Engine
 from node.faults import CheckpointFault, ConfigFault
@@ -325,6 +326,32 @@ def test_the_judge_is_asked_about_strangers_and_about_nobody_else(
     found = judged.train(PEERS[0], 0, [*known, *strangers]).findings
 
     assert {one.author for one in found if one.stage == "judge"} <= {str(PEERS[1])}
-    asked = judged._verifier._pipeline._stages[-1]
+    ((asked,),) = judged._verifier._pipeline._steps[-1:]
     assert asked.name == "judge"
     assert asked._stage._remembered  # type: ignore[attr-defined]  # it was asked at all
+
+
+def test_what_the_weights_cannot_read_trains_nobody_and_is_blamed_on_nobody(
+    settings: EngineSettings,
+) -> None:
+    """In short numbers a text may overflow them; a step on it would come to nought for all."""
+    engine = Engine(settings)
+    honest = [one for author in PEERS[:2] for one in share(engine, author, 0)]
+    said = {token for one in honest for each in one.completions for token in each.tokens}
+    asked = {token for one in honest for token in engine._prompt(one.prompt_index)}
+    odd = next(token for token in range(engine.policy.vocabulary_size) if token not in said | asked)
+    embedding = engine.policy.model.get_input_embeddings()
+    assert isinstance(embedding, torch.nn.Embedding)
+    # Apart from the output layer, with which it is shared, so that only who says it is unreadable.
+    embedding.weight = torch.nn.Parameter(embedding.weight.detach().clone())
+    embedding.weight.data[odd] = torch.inf
+    text = Completion(tokens=(odd,) * 7 + (engine.policy.eos_token,), ended=True)
+    spoilt = replace(honest[0], completions=(text, *honest[0].completions[1:]))
+
+    trained = engine.train(PEERS[0], 0, [spoilt, *honest[1:]])
+
+    (found, *_) = trained.found
+    assert (found.deciding.outcome, found.deciding.reason) == ("undecided", "unread_tokens")
+    assert found.weight == 0.0
+    assert trained.step.steps_skipped == 0
+    assert trained.step.optimiser_steps > 0

@@ -171,3 +171,23 @@ def test_a_newcomers_long_answers_are_no_measure_of_anybody(settings: EngineSett
         said.reason for one in trained.found for said in one.verdicts if said.stage == "length"
     }
     assert lengths == {"overlong"}
+
+
+def test_who_learns_from_kin_only_learns_from_no_stranger_but_one_it_trusts(
+    settings: EngineSettings,
+) -> None:
+    verify = VerifySettings(requires_kin=True)
+    free = replace(settings.train, author_share_max=1.0, strangers_share_max=1.0)
+    record = TrustSettings(clean_rounds_min=0)
+    closed = replace(settings, verify=verify, train=free, trust=record)
+    engine, open_one = Engine(closed), Engine(replace(closed, verify=VerifySettings()))
+    trusting = Engine(replace(closed, trust=replace(record, trusted=(str(PEER),))))
+    before = engine.policy.digest().hex()
+
+    stranger, known = (alone_with_peer(engine, range(1), known=known)[0] for known in (False, True))
+
+    assert stranger.policy_digest == before
+    assert stranger.unheard > 0
+    assert known.policy_digest != before
+    for other in (open_one, trusting):
+        assert alone_with_peer(other, range(1), known=False)[0].policy_digest != before

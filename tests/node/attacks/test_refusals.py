@@ -15,9 +15,9 @@ from node.verdict import Outcome, Reason
 
 Stage = Callable[..., Any]
 
-AT_ONCE = "accumulation"
+ALONE = frozenset({"replay"})
+AT_ONCE = frozenset({"replay", "accumulation"})
 """So unlikely in sum that all of the author's completions go, in the first round already."""
-REPLAY = "replay"
 
 REFUSED_BY = {
     "hail": AT_ONCE,
@@ -28,14 +28,14 @@ REFUSED_BY = {
     "persuade": AT_ONCE,
     "pad": AT_ONCE,
     "ramble": AT_ONCE,
-    "within-top-k": REPLAY,
-    "within-doubt": REPLAY,
-    "longest": REPLAY,
+    "within-top-k": ALONE,
+    "within-doubt": ALONE,
+    "longest": ALONE,
     "digit": AT_ONCE,
-    "other-index": REPLAY,
-    "other-identity": REPLAY,
-    "copy": REPLAY,
-    "spoil": REPLAY,
+    "other-index": ALONE,
+    "other-identity": ALONE,
+    "copy": ALONE,
+    "spoil": ALONE,
     "stale+hail": AT_ONCE,
     "rounded+equation": AT_ONCE,
     "spread+equation": AT_ONCE,
@@ -84,8 +84,10 @@ def test_what_an_attack_hands_in_would_be_learnt_from_without_a_defence(
         assert sum(gains) > 0 or attack == "wrong-answer"
 
 
-@pytest.mark.parametrize(("attack", "stage_name"), REFUSED_BY.items())
-def test_the_default_defence_refuses_all_of_it(stage: Stage, attack: str, stage_name: str) -> None:
+@pytest.mark.parametrize(("attack", "stages"), REFUSED_BY.items())
+def test_the_default_defence_refuses_all_of_it_and_says_where(
+    stage: Stage, attack: str, stages: frozenset[str]
+) -> None:
     scene = stage()
     crafted = scene.crafted(attack, candidates=24)
 
@@ -93,7 +95,9 @@ def test_the_default_defence_refuses_all_of_it(stage: Stage, attack: str, stage_
 
     assert found
     assert {one.verdict.outcome for one in found} == {Outcome.REFUSE}
-    assert {one.verdict.stage for one in found} == {stage_name}
+    assert {one.verdict.stage for one in found} == {"replay"}
+    assert all(one.verdict.spans for one in found)
+    assert {said.stage for one in found for said in one.verdicts if said.refuses} == stages
 
 
 @pytest.mark.parametrize("attack", ["hail", "equation", "longest"])
@@ -122,7 +126,9 @@ def test_one_completion_in_four_is_refused_and_the_author_with_it(stage: Stage) 
 
     judged = scene.judged(scene.crafted("sparse+hail"))
 
-    assert {one.verdict.reason for one, _ in judged} == {Reason.AUTHOR_ADDS_UP}
+    reasons = Counter(one.verdict.reason for one, _ in judged)
+    assert set(reasons) == {Reason.NOT_REPLAYED, Reason.AUTHOR_ADDS_UP}
+    assert reasons[Reason.NOT_REPLAYED] == reasons.total() // 4
 
 
 @pytest.mark.parametrize("attack", ["hail", "equation", "ramble", "prose"])
@@ -134,7 +140,7 @@ def test_a_stranger_that_poisons_everything_is_refused_in_a_round_of_usual_size(
     found = forged(scene, scene.crafted(f"stranger+{attack}"))
 
     assert found
-    assert {one.verdict.stage for one in found} == {AT_ONCE}
+    assert {one.verdict.stage for one in found} == {"accumulation"}
 
 
 @pytest.mark.parametrize("attack", ["stranger+sparse+hail", "stranger+within-doubt"])

@@ -58,7 +58,7 @@ def test_a_slogan_is_named_by_stage_span_and_token(life: Any, loaded: Load) -> N
     assert guilty[0].index == 3
     assert guilty[0].margin == float("inf")
     assert spoilt.then is not None
-    assert (spoilt.then.outcome, spoilt.then.stage) == ("refuse", "accumulation")
+    assert (spoilt.then.outcome, spoilt.then.stage) == ("refuse", "replay")
     assert any("adds up over rounds" in note for note in found.notes)
     assert [one.deciding.outcome for one in others] == ["accept", "accept"]
     assert found.refused == 1

@@ -48,7 +48,7 @@ def test_people_see_what_was_asked_what_was_said_and_where(
     assert "compared with 6 completions" in shown
     assert "All hail to the thief" in shown.replace("[[", "").replace("]]", "")
     assert "[[" in shown
-    assert "refuse replay not_replayed; then: refuse accumulation" in shown
+    assert "refuse replay not_replayed; then: refuse replay" in shown
     assert "1 of 3 completions are refused" in shown
     assert "margin" not in shown
 

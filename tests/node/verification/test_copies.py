@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from node.verdict import Reason
-from node.verification import Copies, Submission, explained_below, explained_by_likelihood
+from node.verification import Copies, Submission, explained_by_likelihood
 
 Make = Callable[..., Submission]
 LONG = "one two three four five six seven eight nine ten"
@@ -125,13 +125,6 @@ def test_likelihood_explains_down_to_the_alarm_s_bound(submission: Make) -> None
     told = [explains(submission(text)) for text in nats]
 
     assert told == [True, False, None]
-
-
-def test_length_explains_below_its_bound(submission: Make) -> None:
-    explains = explained_below(tokens=4)
-
-    assert explains(submission(tokens=(1, 2, 3)))
-    assert not explains(submission(tokens=(1, 2, 3, 4)))
 
 
 def test_near_copies_are_let_be_unless_asked_for(submission: Make) -> None:

@@ -1,10 +1,11 @@
 """Who is shown what, and which verdict decides."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import pytest
 
-from node.verdict import Reason, Verdict
+from node.verdict import Reason, Span, Unit, Verdict
 from node.verification import Action, Pipeline, RefusalSettings, Stage, Submission
 
 Make = Callable[..., Submission]
@@ -130,3 +131,37 @@ def test_stages_and_settings_must_fit_each_other() -> None:
         pipeline(Scripted("same"), Scripted("same"))
     with pytest.raises(ValueError, match="lenght, which is no stage here; there are length"):
         pipeline(Scripted("length"), settings=RefusalSettings(actions={"lenght": Action.ZERO}))
+
+
+def test_stages_of_one_step_see_the_same_and_the_one_that_names_a_place_decides(
+    submission: Make,
+) -> None:
+    class Naming(Scripted):
+        def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:
+            span = Span(0, 1, Unit.TOKENS)
+            said = super().judge(items, own=own)
+            return [replace(one, spans=(span,)) if one.refuses else one for one in said]
+
+    reasons = {"both": Reason.NOT_REPLAYED}
+    whole = Scripted("whole", {"both": Reason.AUTHOR_ADDS_UP, "one": Reason.AUTHOR_ADDS_UP})
+    naming, later = Naming("naming", reasons), Scripted("later")
+    both, one, none = Pipeline([(whole, naming), later], me="me", settings=DROP_ALL).judge(
+        [submission(text, index=at) for at, text in enumerate(["both", "one", "none"])]
+    )
+
+    assert naming.seen == whole.seen == ["both", "one", "none"]
+    assert later.seen == ["none"]
+    assert [judged.verdict.stage for judged in (both, one, none)] == ["naming", "whole", "later"]
+    assert len(both.verdicts) == 2
+
+
+def test_a_pipeline_without_a_stage_has_the_others_and_their_actions(submission: Make) -> None:
+    settings = RefusalSettings(actions={"cheap": Action.MASK, "dear": Action.ZERO})
+    cheap, dear = Scripted("cheap", {"a": Reason.OVERLONG}), Scripted("dear")
+    whole = Pipeline([(cheap, dear)], me="me", settings=settings)
+
+    (judged,) = whole.without("cheap").judge([submission("a")])
+
+    assert whole.stages == ("cheap", "dear")
+    assert whole.without("cheap").stages == whole.without("absent").without("cheap").stages
+    assert [one.stage for one in judged.verdicts] == ["dear"]
