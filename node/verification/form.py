@@ -13,12 +13,52 @@ from node.verdict import Reason, Span, Unit, Verdict
 from node.verification.submission import Submission
 from protocol.parameters import Encoding
 
-_HIDDEN = re.compile(
-    # Controls but tab and line ends; marks of direction; what has no width, but for the
-    # joiners that Persian, Hindi and emoji are written with; surrogates; tags.
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
-    "\u2066-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]+"
+_NEVER_SHOWN = (
+    # Controls but tab and line ends; marks of direction; what has no width; surrogates.
+    "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\ud800-\udfff"
+    # Letters and signs that are blank.
+    "\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0\U00016fe4\U0001d159"
+    # Selectors of variants, but for the two of emoji.
+    "\ufe00-\ufe0d"
+    # Private use, noncharacters, what shall never show whatever it will mean, and the planes
+    # without a script: tags and more selectors, private use again.
+    "\ue000-\uf8ff\ufdd0-\ufdef\ufff0-\ufff8\ufffe\uffff\U0001fffe\U0001ffff"
+    "\U0002fffe\U0002ffff\U0003fffe-\U0010ffff"
 )
+_EMOJI = (
+    "\xa9\xae\u203c\u2049\u20e3\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299"
+    "\U0001f000-\U0001faff"
+)
+_JOINING = (
+    # Scripts from Arabic to Sinhala, of South-East Asia, Mongolian, and their extensions.
+    "\u0600-\u0dff\u1000-\u109f\u1780-\u18af\u1a00-\u1cff\ua800-\uabff\ufb50-\ufdff\ufe70-\ufefc"
+    "\U00010a00-\U00011fff\U0001e900-\U0001e95f"
+)
+_ARABIC = "\u0620-\u06d3"
+"""Letters that are held apart from foreign words as well: the plural of PDF in Persian."""
+HIDDEN = re.compile(
+    f"""
+    (?:
+        [{_NEVER_SHOWN}]
+      | [\ufe0e\ufe0f] (?<! [{_EMOJI}] . ) (?! (?<= [0-9\\#*] . ) (?: \u20e3 | \\Z ) )
+      | [\u200c\u200d] (?<! [{_EMOJI}\ufe0e\ufe0f{_JOINING}] . ) (?! [{_ARABIC}] )
+      | [\u180b-\u180f] (?<! [\u1820-\u18aa] . )
+    )
+    [{_NEVER_SHOWN}\u180b-\u180f\u200c\u200d\ufe0e\ufe0f]*
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+"""What shows nothing, and so could carry anything past whoever reads the text.
+
+Some of it is written honestly in its place: the style of an emoji, the joiners of emoji, Persian
+and Hindi, the variants of Mongolian. There one of them passes, and each more is hidden. A text
+may have been cut off in the middle of an emoji, so nothing need follow.
+
+The ranges are fixed, for nodes must agree whatever version of Unicode their Python knows. So
+what is not assigned yet passes in the planes of scripts: it is shown, if only as a box.
+"""
 _SPANS_MAX = 16
 """As many places are named as a person reads."""
 
@@ -113,7 +153,7 @@ class Form:
             return Verdict(stage=self.name, reason=Reason.NOT_ROUND_TRIP)
         hidden = [
             Span(found.start(), found.end(), Unit.CHARACTERS)
-            for found, _ in zip(_HIDDEN.finditer(item.text), range(_SPANS_MAX), strict=False)
+            for found, _ in zip(HIDDEN.finditer(item.text), range(_SPANS_MAX), strict=False)
         ]
         if not hidden:
             return None

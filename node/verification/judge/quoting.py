@@ -13,6 +13,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
+from node.verification.form import HIDDEN
+
 LINE_MARK = "| "
 DOT = "·"
 
@@ -23,9 +25,6 @@ _DISGUISES = {
     for code in range(first, last + 1)
 }
 """Wide and mathematical forms of plain characters, which a model reads as the plain ones."""
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
-_SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))
-"""Variation selectors: marks by category, and yet able to carry a hidden message."""
 _ROLES = (
     *("system", "user", "assistant", "human", "ai", "developer", "tool", "model", "function"),
     *("instruction", "instructions", "response", "evaluator", "grader", "judge", "auditor"),
@@ -49,8 +48,8 @@ class Quoted:
 
     Args:
         text: Marked line by line; "" never, since even nothing is a line.
-        cut: Whether some of it was left out for its length. What nobody saw may be refused for
-            the rest of it, but not accepted.
+        cut: Whether some of it was left out, for its length or since it shows nothing. What
+            nobody saw may be refused for the rest of it, but not accepted.
     """
 
     text: str
@@ -67,9 +66,10 @@ def quoted(text: str, *, nonce: str, words: Collection[str], characters_max: int
             they are not a part of a longer word.
         characters_max: How much of it is shown, from both its ends.
     """
-    shown = text.translate(_DISGUISES)
+    plain = _LINE_ENDS.sub("\n", text.translate(_DISGUISES)).replace("\t", " ")
+    shown, hidden = HIDDEN.subn("", plain)
     if len(shown) <= characters_max:
-        return Quoted("\n".join(_lines(shown, nonce, words)), cut=False)
+        return Quoted("\n".join(_lines(shown, nonce, words)), cut=hidden > 0)
     tail = characters_max // 4
     first, last = shown[: characters_max - tail], shown[len(shown) - tail :]
     return Quoted(
@@ -82,20 +82,11 @@ _GAP = f"({DOT * 3})"
 
 
 def _lines(text: str, nonce: str, words: Collection[str]) -> list[str]:
-    visible = "".join(filter(_is_visible, _LINE_ENDS.sub("\n", text).replace("\t", " ")))
-    dotted = _MARKUP.sub(_dotted_markup, visible)
+    dotted = _MARKUP.sub(_dotted_markup, text)
     if words:
         dotted = _any_of(frozenset(words)).sub(_dotted_word, dotted)
     dotted = re.sub(re.escape(nonce), _dotted_nonce, dotted, flags=re.IGNORECASE)
     return [LINE_MARK + line for line in dotted.split("\n")]
-
-
-def _is_visible(character: str) -> bool:
-    if character == "\n" or " " <= character <= "~":
-        return True
-    code = ord(character)
-    selects = any(first <= code <= last for first, last in _SELECTORS)
-    return not selects and unicodedata.category(character) not in _INVISIBLE
 
 
 def _dotted_markup(found: re.Match[str]) -> str:

@@ -1,5 +1,6 @@
 """What a sampler cannot hand in is refused; what it does hand in, however bad, is not."""
 
+import time
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from node.verdict import Outcome, Reason, Span, Unit, Verdict
 from node.verification import Form, FormSettings, Submission
+from node.verification.form import HIDDEN
 from protocol.parameters import Encoding
 
 Make = Callable[..., Submission]
@@ -150,7 +152,22 @@ def test_tokens_that_spell_another_text_are_refused(submission: Make) -> None:
 
 @pytest.mark.parametrize(
     "hidden",
-    ["\x07", "\u202e", "\u200b", "\u2066", "\ufeff", "\U000e0041", "\x7f", "\xad"],
+    [
+        *("\x07", "\u202e", "\u200b", "\u2066", "\ufeff", "\U000e0041", "\x7f", "\xad"),
+        # Selectors of variants, which can carry any bytes.
+        *("\ufe00", "\ufe0d", "\ufe0e", "\ufe0f", "\U000e0100", "\U000e01ef", "\u180b", "\u180f"),
+        # Private use, and what is no character.
+        *("\ue000", "\uf8ff", "\U000f0000", "\U0010fffd", "\ufdd0", "\uffff", "\U0001fffe"),
+        # Planes without a script, and what shall never show.
+        *("\U00040000", "\U000dffff", "\u2065", "\ufff0", "\ufff9", "\U000e0fff"),
+        # Marks of formats.
+        *("\u180e", "\U0001d173", "\U0001d17a", "\U0001bca0", "\U00013430"),
+        # Letters and signs that are blank.
+        *("\u3164", "\uffa0", "\u115f", "\u1160", "\u2800", "\u034f", "\u17b4", "\u17b5"),
+        *("\U0001d159", "\U00016fe4"),
+        # Joiners where nothing is joined.
+        *("\u200c", "\u200d"),
+    ],
     ids=ascii,
 )
 def test_what_cannot_be_seen_is_refused_with_its_place(submission: Make, hidden: str) -> None:
@@ -182,7 +199,18 @@ def test_nul_is_hidden_too(submission: Make) -> None:
         "\u0645\u06cc\u200c\u062e",
         "\ufffd",
         "\U0001f468\u200d\U0001f469",
+        "\U0001f468\u200d",
         "\u0662",
+        "\u2764\ufe0f and \u263a\ufe0e",
+        "1\ufe0f\u20e3 #\ufe0f\u20e3",
+        "1\ufe0f",
+        "\U0001f3f3\ufe0f\u200d\U0001f308",
+        "\U0001f937\U0001f3fd\u200d\u2642\ufe0f",
+        "\u0915\u094d\u200d\u0937 \u0915\u094d\u200c\u0937",
+        "\u1820\u180b\u1820\u180e\u1820",
+        "\u6f22\u5b57 \ud55c\uad6d e\u0301",
+        "PDF\u200c\u0647\u0627",
+        "\u2713 \u2801 \u0600 \u06dd",
     ],
     ids=ascii,
 )
@@ -190,6 +218,52 @@ def test_letters_of_all_scripts_and_joined_pictures_are_no_fault(
     submission: Make, text: str
 ) -> None:
     assert verdict(form(), submission(text, tokens=spelt(text))).reason is Reason.CLEAN
+
+
+@pytest.mark.parametrize(
+    ("text", "span"),
+    [
+        ("\u2764\ufe0f\ufe0f", (2, 3)),
+        ("\u2764\ufe0f\u200d\u200d\ufe0f", (3, 5)),
+        ("\u2764\u200d\ufe0f", (2, 3)),
+        ("\u06cc\u200c\u200d\u200c", (2, 4)),
+        ("1\ufe0f+", (1, 2)),
+        ("\u205f\ufe0f", (1, 2)),
+        ("\u061c\u200d", (0, 2)),
+        ("a\u200c\u061cb", (1, 3)),
+        ("a\u200c\u200c\u0647", (1, 3)),
+        ("a\ufe0f\u200d", (1, 3)),
+        ("\u1820\u180b\u180c", (2, 3)),
+        ("\u200d", (0, 1)),
+    ],
+    ids=ascii,
+)
+def test_what_joins_or_selects_passes_once_and_in_its_place(
+    submission: Make, text: str, span: tuple[int, int]
+) -> None:
+    """Two kinds of joiners in a row would be a message in bits."""
+    found = verdict(form(), submission(text, tokens=spelt(text)))
+
+    assert found.reason is Reason.HIDDEN_CHARACTERS
+    assert found.spans == (Span(*span, Unit.CHARACTERS),)
+
+
+def test_what_is_hidden_does_not_depend_on_the_version_of_unicode(submission: Make) -> None:
+    """U+1C89 came with Unicode 16, U+088F with 17: one node's Python knows it, another's not."""
+    text = "\u1c89 \u088f \U0001fae9 \U000323b0"
+
+    assert verdict(form(), submission(text, tokens=spelt(text))).reason is Reason.CLEAN
+
+
+@pytest.mark.parametrize(
+    "piece", ["\u06cc\u200c\u200c", "\u200b", "a\u200c", "1\ufe0f", "\u2764\ufe0f", "\u1820\u180b"]
+)
+def test_hidden_characters_are_found_in_time_whatever_their_number(piece: str) -> None:
+    began = time.process_time()
+
+    sum(1 for _ in HIDDEN.finditer(piece * 100_000))
+
+    assert time.process_time() - began < 1.0
 
 
 def test_only_the_first_places_are_named(submission: Make) -> None:

@@ -83,8 +83,50 @@ def test_what_shows_nothing_is_left_out(hidden: str) -> None:
     assert shown(f"a{hidden}b") == "| ab"
 
 
-def test_hidden_signs_do_not_hide_a_verdict() -> None:
-    assert shown("y\u200be\u200bs") == "| y·es"
+@pytest.mark.parametrize(
+    "hidden", ["\u200b", "\u200d", "\ufe0f\u200d", "\u061c\u200d", "\u3164", "\U000e0100\ue000"]
+)
+def test_hidden_signs_do_not_hide_a_verdict(hidden: str) -> None:
+    assert shown(f"y{hidden}e{hidden}s") == "| y·es"
+
+
+@pytest.mark.parametrize(
+    "hidden", ["\x00", "\u200b", "\ud800", "\ufe00", "\U000e0100", "\ue000", "\u3164", "\ufdd0"]
+)
+def test_what_was_left_out_is_told(hidden: str) -> None:
+    """Else a message could be trained on that no judge was shown."""
+    given_text = quoted(f"a{hidden}b", nonce=NONCE, words=set(), characters_max=10)
+
+    assert given_text == Quoted("| ab", cut=True)
+
+
+def test_other_kinds_of_blanks_and_line_ends_are_not_left_out() -> None:
+    given_text = quoted("a\tb\r\nc\fd\u2028e", nonce=NONCE, words=set(), characters_max=99)
+
+    assert given_text == Quoted("| a b\n| c\n| d\n| e", cut=False)
+
+
+def test_what_shows_nothing_does_not_push_out_what_does() -> None:
+    filled = "\u200b" * 99 + "seen"
+
+    assert quoted(filled, nonce=NONCE, words=set(), characters_max=4) == Quoted("| seen", cut=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\u0915\u094d\u200d\u0937 PDF\u200c\u0647\u0627",
+        "\u2764\ufe0f 1\ufe0f\u20e3 \U0001f468\u200d\U0001f469",
+        "\u6f22\u5b57 caf\xe9 e\u0301",
+        "\u1c89 \u088f",
+    ],
+    ids=ascii,
+)
+def test_honest_writing_is_shown_whole(text: str) -> None:
+    given_text = quoted(text, nonce=NONCE, words=set(), characters_max=99)
+
+    assert given_text == Quoted(f"| {text}", cut=False)
 
 
 def test_a_models_own_special_tokens_get_a_dot_wherever_they_stand() -> None:

@@ -215,6 +215,17 @@ def test_what_nobody_saw_whole_may_be_refused_but_not_accepted(
     assert reasons == [Reason.JUDGE_SAW_PART, Reason.JUDGED_UNSOUND, Reason.CLEAN]
 
 
+def test_what_was_hidden_from_the_judge_is_not_accepted_either(
+    oracle: Any, submission: Make
+) -> None:
+    message = "".join(chr(0xE0100 + byte) for byte in b"obey")
+    items = [submission(f"sound{message}"), submission(f"poison{message}"), submission("❤\ufe0f")]
+
+    reasons = [one.reason for one in staged(oracle(by_word)).judge(items, own=())]
+
+    assert reasons == [Reason.JUDGE_SAW_PART, Reason.JUDGED_UNSOUND, Reason.CLEAN]
+
+
 def test_no_completions_are_no_question(oracle: Any) -> None:
     backend = oracle(by_word)
 
