@@ -50,12 +50,11 @@ def reply_of(content: bytes, question: Question) -> Reply:
     """Return what a server's answer says, or that it says nothing that could be read."""
     try:
         choice = _only_choice(_decoded(content))
-        text = _text(choice)
-        said = Said(text, whole=choice.get("finish_reason") == "stop")
+        said = Said(_text(choice), whole=choice.get("finish_reason") == "stop")
         likeliest = None if question.in_words else _likeliest(choice)
         if likeliest is None:
             return said
-        return _agreeing(_leaning(likeliest, question), text, question)
+        return _agreeing(_leaning(likeliest, question), said, question)
     except _UnreadableError as error:
         return Silence(Reason.JUDGE_GARBLED, str(error))
 
@@ -66,8 +65,13 @@ class _UnreadableError(Exception):
 
 def _decoded(content: bytes) -> Any:
     try:
+        # Whole numbers are read as floats, since nothing is counted here, and since no int of
+        # hundreds of digits can be computed with.
         return json.loads(
-            content.decode(), object_pairs_hook=_without_repeats, parse_constant=_no_number
+            content.decode(),
+            object_pairs_hook=_without_repeats,
+            parse_constant=_no_number,
+            parse_int=float,
         )
     except (ValueError, RecursionError) as error:
         raise _UnreadableError("the answer is not JSON") from error
@@ -116,7 +120,7 @@ def _likeliest(choice: dict[str, Any]) -> list[tuple[str, float]] | None:
 def _entry(entry: Any) -> tuple[str, float]:
     token = entry.get("token") if isinstance(entry, dict) else None
     logprob = entry.get("logprob") if isinstance(entry, dict) else None
-    if not isinstance(token, str) or not isinstance(logprob, int | float):
+    if not isinstance(token, str) or not isinstance(logprob, float):
         raise _UnreadableError("the answer gives no token with its probability")
     return token, probability(logprob)
 
@@ -143,11 +147,15 @@ def _leaning(likeliest: Iterable[tuple[str, float]], question: Question) -> Lean
     return Leaning(accept, refuse)
 
 
-def _agreeing(leaning: Leaning, text: str, question: Question) -> Leaning:
-    """Return a leaning if the text beside it begins with the same label and lacks the other."""
-    words = re.findall(r"[a-z]+", text.lower())
+def _agreeing(leaning: Leaning, said: Said, question: Question) -> Leaning:
+    """Return a leaning if the text beside it begins with its label, and has no label besides."""
+    text = said.text.lower()
+    words = re.findall(r"[a-z]+", text)
     labels = (question.accept.lower(), question.refuse.lower())
-    likelier, other = labels if leaning.accept >= leaning.refuse else labels[::-1]
-    if words[:1] != [likelier] or other in words:
-        raise _UnreadableError(f"the answer leans to {likelier!r} and says {text[:40]!a}")
+    likelier = labels[0] if leaning.accept >= leaning.refuse else labels[1]
+    if words[:1] != [likelier] or sum(word in labels for word in words) > 1:
+        raise _UnreadableError(f"the answer leans to {likelier!r} and says {said.text[:40]!a}")
+    if not said.whole and text.lstrip() == likelier:
+        # "no" may be the start of "not at all a problem".
+        raise _UnreadableError(f"the answer leans to {likelier!r} and was cut off behind it")
     return leaning

@@ -135,10 +135,25 @@ def test_a_repeated_key_is_garbled(question: Question) -> None:
         entries(yes=-0.1, well=-0.2),
         entries(yes=math.nan),
         entries(yes=5.0),
+        entries(yes=10**400),
+        entries(yes=False),
     ],
 )
 def test_probabilities_that_cannot_be_read_decide_nothing(question: Question, top: Any) -> None:
     assert isinstance(reply_of(answer("yes", top), question), Silence)
+
+
+@pytest.mark.parametrize("digits", [310, 4300, 5000, 200_000])
+def test_a_probability_may_be_as_little_as_a_server_writes_it(
+    question: Question, digits: int
+) -> None:
+    """Too large for a float, and from 4300 digits on for an int."""
+    content = answer("yes", entries(yes=-0.1, no=-3)).replace(b"-3}", b"-1" + b"0" * digits + b"}")
+
+    leaning = reply_of(content, question)
+
+    assert isinstance(leaning, Leaning)
+    assert (leaning.accept, leaning.refuse) == pytest.approx((math.exp(-0.1), 0.0))
 
 
 @pytest.mark.parametrize(
@@ -150,6 +165,8 @@ def test_probabilities_that_cannot_be_read_decide_nothing(question: Question, to
         ("no, I mean yes", entries(yes=-3.0, no=-0.1)),
         ("", entries(yes=-0.1, no=-3.0)),
         ("certainly", entries(yes=-0.1, no=-3.0)),
+        ("yes yes", entries(yes=-0.1, no=-3.0)),
+        ("no. No.", entries(yes=-3.0, no=-0.1)),
     ],
 )
 def test_a_text_that_contradicts_its_probabilities_decides_nothing(
@@ -159,6 +176,16 @@ def test_a_text_that_contradicts_its_probabilities_decides_nothing(
 
     assert isinstance(reply, Silence)
     assert "leans to" in reply.detail
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter", None])
+def test_a_label_behind_which_the_text_was_cut_off_decides_nothing(
+    question: Question, finish: str | None
+) -> None:
+    reply = reply_of(answer("Yes", entries(Yes=-0.1, no=-3.0), finish_reason=finish), question)
+
+    assert isinstance(reply, Silence)
+    assert "cut off" in reply.detail
 
 
 def test_a_longer_text_that_begins_as_it_leans_is_read(question: Question) -> None:
