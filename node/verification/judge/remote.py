@@ -78,8 +78,9 @@ class RemoteJudge:
         try:
             status, content = self._post(question, deadline, logprobs=logprobs)
             if logprobs and not question.in_words and status in _NOT_UNDERSTOOD:
-                self._gives_logprobs = False
                 status, content = self._post(question, deadline, logprobs=False)
+                if status == _OK:  # else it was for something else, such as the text's length
+                    self._gives_logprobs = False
         except UnansweredError as error:
             return Silence(Reason.JUDGE_SILENT, str(error))
         if status != _OK:

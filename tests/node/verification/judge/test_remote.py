@@ -1,5 +1,6 @@
 """A server that judges, and servers that only pretend to: each failure is a silence."""
 
+import dataclasses
 import json
 import socket
 import time
@@ -70,6 +71,25 @@ def test_a_server_that_gives_no_probabilities_is_not_asked_for_them_again(
 
     assert ask(asked, question, 3) == [Said("yes", whole=True)] * 3
     assert sum(b"logprobs" in request for request in server.requests) == 1
+
+
+def test_a_completion_that_is_too_long_does_not_cost_the_others_their_probabilities(
+    serve: Any, respond: Any, question: Question
+) -> None:
+    leaning = respond(said("no", logprobs=logprobs(no=-0.1, yes=-3.0)))
+    words, refusal = respond(said("no")), respond(b"exceeds the context", "400 Bad Request")
+
+    def script(connection: socket.socket, request: bytes) -> None:
+        fitting = leaning if b"logprobs" in request else words
+        (refusal if b"long" in request else fitting)(connection, request)
+
+    asked = judge(serve(script), concurrency=1)
+
+    (refused,) = ask(asked, dataclasses.replace(question, user="long"))
+    (reply,) = ask(asked, question)
+
+    assert refused == Silence(Reason.JUDGE_SILENT, "the server answered with status 400")
+    assert isinstance(reply, Leaning)
 
 
 @pytest.mark.parametrize(
