@@ -1,17 +1,26 @@
 """A request has a deadline that holds, and no server can make it do anything else."""
 
+import contextlib
+import io
 import socket
+import ssl
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from node.faults import ConfigFault
+from node.verification.judge import exchange
 from node.verification.judge.exchange import (
     ANSWER_BYTES_MAX,
     Address,
+    MalformedError,
     UnansweredError,
+    _answer,
     address_of,
     post,
 )
@@ -127,6 +136,63 @@ def test_the_deadline_holds_in_a_handshake_too(serve: Any) -> None:
     assert time.monotonic() - began < 2.0
 
 
+@pytest.mark.usefixtures("trusted")
+def test_an_answer_comes_over_tls_too(serve: Any, respond: Any, tls: ssl.SSLContext) -> None:
+    assert posted(serve(respond(b"{}"), tls=tls).url) == (200, b"{}")
+
+
+def test_whom_nobody_vouches_for_is_sent_nothing(
+    serve: Any, respond: Any, tls: ssl.SSLContext
+) -> None:
+    server = serve(respond(b"{}"), tls=tls)
+
+    with pytest.raises(UnansweredError, match="SSLCertVerificationError"):
+        posted(server.url)
+
+    assert server.requests == []
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_deadline_just_before_the_handshake_is_no_answer(
+    serve: Any, respond: Any, tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that gets its turn too late must find a connection that is cut, and not half one."""
+    handshake = ssl.SSLSocket.do_handshake
+
+    def late(connection: ssl.SSLSocket) -> None:
+        time.sleep(0.3)
+        handshake(connection)
+
+    monkeypatch.setattr(ssl.SSLSocket, "do_handshake", late)
+    server = serve(respond(b"{}"), tls=tls)
+
+    with pytest.raises(UnansweredError, match="no answer in time"):
+        posted(server.url, timeout_s=0.1)
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_cut_connection_is_never_used_unencrypted(
+    serve: Any, respond: Any, tls: ssl.SSLContext
+) -> None:
+    """A request that is written just then holds a key."""
+    server = serve(respond(b"{}"), tls=tls)
+
+    with exchange._connected(address_of(server.url), time.monotonic() + 5) as connected:
+        exchange._cut(connected)
+
+        assert isinstance(connected, ssl.SSLSocket)
+        assert connected.version() is not None
+        with pytest.raises(OSError, match=r"EOF|[Bb]roken"):
+            connected.sendall(b"key")
+
+
+def test_who_would_have_cut_is_gone_with_the_answer(serve: Any, respond: Any) -> None:
+    """Its number may belong to another connection by then."""
+    posted(serve(respond(b"{}")).url)
+
+    assert not [one for one in threading.enumerate() if isinstance(one, threading.Timer)]
+
+
 def test_a_huge_body_is_not_read_to_its_end(serve: Any) -> None:
     sent = []
 
@@ -142,13 +208,115 @@ def test_a_huge_body_is_not_read_to_its_end(serve: Any) -> None:
     assert sum(sent) < 100 * ANSWER_BYTES_MAX
 
 
+def test_a_part_without_end_is_not_read_at_all(serve: Any) -> None:
+    """`http.client` reads a size of -1 as it reads a file: all of it, into memory."""
+    sent = []
+
+    def flood(connection: socket.socket, _: bytes) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n")
+        for _ in range(1000):
+            connection.sendall(b"x" * 100_000)
+            sent.append(100_000)
+
+    with pytest.raises(UnansweredError, match="is no number"):
+        posted(serve(flood).url)
+
+    assert sum(sent) < 100 * ANSWER_BYTES_MAX
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"multipart/x; boundary*=a; boundary*0*=b",  # a TypeError of the standard library
+        b'multipart/x; a="' + b";" * 60_000,  # seconds of its time, and hours on a hundred lines
+    ],
+    ids=["type-error", "slow"],
+)
+def test_a_header_is_not_read_as_mail(value: bytes) -> None:
+    began = time.process_time()
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: " + value + b"\r\n\r\n"
+
+    assert _answer(io.BytesIO(head + b"{}")) == (200, b"{}")
+    assert time.process_time() - began < 0.5
+
+
+def chunked(body: bytes) -> bytes:
+    return b"HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n" + body
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        (chunked(b"2\r\n{}\r\n0\r\n\r\n"), b"{}"),
+        (chunked(b"1;x=y\r\n{\r\n01 \r\n}\r\n0\r\nTrailer: 1\r\n\r\n"), b"{}"),
+        (chunked(b"1\r\nx\r\n" * 9 + b"0\r\n"), b"x" * 9),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n{}", b"{}"),
+        (b"HTTP/1.0 200\r\n\r\n{}", b"{}"),
+        (b"HTTP/1.1 200 OK\nContent-Length:2\nCONTENT-LENGTH: 2\n\n{}{}", b"{}"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n{}", b""),
+    ],
+)
+def test_an_answer_ends_where_it_says(sent: bytes, answer: bytes) -> None:
+    assert _answer(io.BytesIO(sent)) == (200, answer)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        chunked(b""),
+        chunked(b"2\r\n{}"),
+        chunked(b"2\r\n{}\r\n"),
+        chunked(b"1\r\n{}\r\n0\r\n\r\n"),
+        chunked(b"-1\r\n{}\r\n0\r\n\r\n"),
+        chunked(b"+2\r\n{}\r\n0\r\n\r\n"),
+        chunked(b"0x2\r\n{}\r\n0\r\n\r\n"),
+        chunked(b"2" * 100_000 + b"\r\n{}\r\n"),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: -2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2_0\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 1000,
+        b"HTTP/1.1 099 Oh\r\n\r\n{}",
+        b"HTTP/2 200 OK\r\n\r\n{}",
+    ],
+)
+def test_an_answer_of_which_nobody_knows_where_it_ends_is_none(sent: bytes) -> None:
+    with pytest.raises(MalformedError):
+        _answer(io.BytesIO(sent))
+
+
+PIECES = [
+    *(
+        b"HTTP/1.1 ",
+        b"200",
+        b" OK",
+        b"\r\n",
+        b"\n",
+        b"Content-Length:",
+        b"2",
+        b"-1",
+        b"{}",
+        b"9" * 99,
+    ),
+    *(b"Transfer-Encoding:", b"chunked", b"\r\n\r\n", b"0\r\n", b";", b"\xff", b"\x00", b":", b"a"),
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(sent=st.lists(st.sampled_from(PIECES), max_size=30).map(b"".join), headed=st.booleans())
+def test_no_bytes_are_more_than_malformed(*, sent: bytes, headed: bool) -> None:
+    with contextlib.suppress(MalformedError):
+        _answer(io.BytesIO(b"HTTP/1.1 200 OK\r\n" * headed + sent))
+
+
 @pytest.mark.parametrize(
     "garbage",
     [
         b"",
         b"\0" * 100,
         b"HTTP/1.1 banana\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000 + b"\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"A" * 100_000,
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nshort",

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import socket
+import ssl
 import time
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,19 @@ def test_a_hanging_server_costs_its_timeout_and_not_more(serve: Any, question: Q
     }
     assert len(replies) == 8
     assert time.monotonic() - began < 3.0
+
+
+@pytest.mark.usefixtures("trusted")
+def test_a_round_that_ends_amid_many_questions_over_tls_leaves_silences(
+    serve: Any, respond: Any, tls: ssl.SSLContext, question: Question
+) -> None:
+    asked = judge(serve(respond(said("yes")), tls=tls))
+
+    replies = ask(asked, question, 400, within_s=0.25)
+
+    given = [reply.reason if isinstance(reply, Silence) else reply for reply in replies]
+    assert len(given) == 400
+    assert set(given) <= {Said("yes", whole=True), Reason.JUDGE_SILENT, Reason.JUDGE_UNASKED}
 
 
 def test_what_the_rounds_time_leaves_out_is_unasked(serve: Any, question: Question) -> None:
