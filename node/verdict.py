@@ -172,7 +172,7 @@ class Reason(StrEnum):
     JUDGE_SAW_PART = (
         "judge_saw_part",
         Outcome.UNDECIDED,
-        "It is too long to be shown to the judge whole; the part shown is sound.",
+        "It is too long, or holds what shows nothing, so that the judge saw a part; that is sound.",
     )
 
 
