@@ -180,7 +180,7 @@ def receivers(
         "none",
         "builtin",
     ):  # which was taught one way of being asked, and not this one
-        unexamined = dataclasses.replace(patient, detected_min=0.0, accepted_min=0.0)
+        unexamined = dataclasses.replace(patient, template="", detected_min=0.0, accepted_min=0.0)
         settings = VerifySettings(defence=Defence.PAPER_JUDGE)
         as_published = judge_named(unexamined, Defence.PAPER_JUDGE)
         made.append(_receiver(shop, "judge, published", same, settings, as_published))

@@ -103,6 +103,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--judge", default="builtin", help="what [judge] backend takes")
+    parser.add_argument("--template", default="", help="what [judge] template takes")
     parser.add_argument("--model", default="builtin:tiny", help="what CausalPolicy.load takes")
     parser.add_argument("--phrase", action="append", help="a text of your own; may be repeated")
     parser.add_argument("--equation", action="append", help="a wrong one; may be repeated")
@@ -136,7 +137,7 @@ def _scenes(options: argparse.Namespace, seed: int) -> list[Scene]:
     other = grown(shop, options.model, seed=2 * seed + 1, rounds=rounds)[-1]
     shop.policy.model.load_state_dict(own[AUTHOR_ROUND])
     in_bfloat16, receiver = rounding(shop, options.model, own[AUTHOR_ROUND])
-    judge = JudgeSettings(backend=options.judge)
+    judge = JudgeSettings(backend=options.judge, template=options.template)
     return [
         (shop, receivers(shop, options.model, own, other, judge)),
         (in_bfloat16, [receiver]),
