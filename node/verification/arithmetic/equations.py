@@ -73,13 +73,16 @@ def _equations(pieces: Sequence[Lexeme]) -> Iterator[Equation]:
         chained = after is not None and after[0] == start
         before = after[1] if after and chained else Stretch.read(pieces[start:at])
         after = at + 1, Stretch.read(pieces[at + 1 : stop])
-        yield _equation(before, pieces[at], after[1])
+        goes_on = stop < len(pieces) and pieces[stop].kind is Kind.EQUALS
+        yield _equation(before, pieces[at], after[1], goes_on=goes_on)
 
 
-def _equation(before: Stretch, equal: Lexeme, after: Stretch) -> Equation:
-    left, right = left_of(before), right_of(after)
+def _equation(before: Stretch, equal: Lexeme, after: Stretch, *, goes_on: bool) -> Equation:
+    left, right = left_of(before), right_of(after, goes_on=goes_on)
     truth = _truth(left, equal, right)
-    if truth in {Truth.WRONG, Truth.UNREAD} and _holds_otherwise(before, equal, after):
+    if truth in {Truth.WRONG, Truth.UNREAD} and _holds_otherwise(
+        before, equal, after, goes_on=goes_on
+    ):
         truth = Truth.RIGHT
     if truth is Truth.UNREAD and _has_unknown(before, after):
         truth = Truth.NAMING
@@ -96,9 +99,9 @@ def _truth(left: Side | None, equal: Lexeme, right: Side | None) -> Truth:
     if left.value is None or right.value is None:
         return Truth.UNREAD
     if _agree(left, equal, right):
-        return Truth.RIGHT
-    if left.doubtful or right.doubtful:
-        return Truth.UNREAD
+        return Truth.UNREAD if right.cut else Truth.RIGHT
+    if left.doubtful or right.doubtful or left.value == right.expression.leading:
+        return Truth.UNREAD  # the last in "100 / 5 = 20 times 2", where no "=" follows
     if _mixes_units(left, right):  # "2 hours = 120 minutes" can be checked, a sum of both not
         return Truth.WRONG if left.bare and right.bare else Truth.UNREAD
     return Truth.NAMING if _states_a_fact(left, equal, right) else Truth.WRONG
@@ -108,7 +111,8 @@ def _agree(left: Side, equal: Lexeme, right: Side) -> bool:
     """Tell whether two sides are equal, or one is the other as people round and convert."""
     assert left.value is not None
     assert right.value is not None
-    if left.value in {right.value, right.expression.leading}:
+    running = right.expression.leading if right.goes_on else None
+    if left.value in {right.value, running}:
         return True  # the latter in a running total: "7 * 60 = 420 + 23 = 443"
     for (scale, size), (other_scale, other_size) in zip(
         left.measures, right.measures, strict=False
@@ -169,11 +173,11 @@ def _has_unknown(before: Stretch, after: Stretch) -> bool:
     return any(one.kind is Kind.LETTER for one in (*before.pieces, *after.pieces))
 
 
-def _holds_otherwise(before: Stretch, equal: Lexeme, after: Stretch) -> bool:
+def _holds_otherwise(before: Stretch, equal: Lexeme, after: Stretch, *, goes_on: bool) -> bool:
     """Tell whether another reading of the same signs makes the sides equal."""
     for reading in _other_readings(before.pieces, after.pieces):
         left = left_of(Stretch.read(before.pieces, reading))
-        right = right_of(Stretch.read(after.pieces, reading))
+        right = right_of(Stretch.read(after.pieces, reading), goes_on=goes_on)
         assert left is not None
         assert right is not None
         read = left.value is not None and right.value is not None

@@ -178,14 +178,14 @@ class _Parser:
     def expression(self) -> Expression:
         self._leading = self._fraction(tight=True)
         self._at, self._operands = self._first, 0
-        negative = "-" in {self._peek().text, self._peek(1).text}
+        sign = self._peek(self._peek().kind is Kind.MONEY)
         value = self._sum(0)
         return Expression(
             first=self._first,
             last=self._at - 1,
             value=value,
             decimals=self._decimals if self._operands == 1 and not self._signs else None,
-            leading=None if negative else self._leading,
+            leading=None if sign.text == "-" else self._leading,
             signs=self._signs,
             doubtful=self._doubtful,
         )

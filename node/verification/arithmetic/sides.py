@@ -6,7 +6,7 @@ never refute one. It knows one stretch of pieces, and nothing of the other side.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from node.verification.arithmetic import vocabulary as words
@@ -29,10 +29,11 @@ class Side:
         expression: What was read there.
         own: Its pieces.
         gap: The pieces between it and the equals sign.
-        after: The piece that follows it, if there is one.
+        after: The two pieces that follow it, or as many as there are.
         crowded: Whether another expression stands in the same stretch on its far side.
         doubtful: Whether what stands in or around it may change its value.
         dashed: Whether a dash and a word follow it; mostly a remark, at times a subtraction.
+        goes_on: Whether another equals sign follows, so that it may be a running total.
     """
 
     expression: Expression
@@ -42,6 +43,7 @@ class Side:
     crowded: bool
     doubtful: bool
     dashed: bool = False
+    goes_on: bool = False
 
     @property
     def value(self) -> Fraction | None:
@@ -52,6 +54,11 @@ class Side:
     def bare(self) -> bool:
         """Whether it is one number and no more."""
         return self.expression.decimals is not None
+
+    @property
+    def cut(self) -> bool:
+        """Whether another number follows it and nothing else does: "19 20", not "6 6-packs"."""
+        return [one.kind for one in self.after] == [Kind.NUMBER]
 
     @property
     def is_fraction(self) -> bool:
@@ -73,12 +80,12 @@ class Side:
     @property
     def measures(self) -> frozenset[tuple[int, int]]:
         """The known units in it, each as its scale and its size on that scale."""
-        spoken = [one.text for one in (*self.own, *self.after)]
+        spoken = [one.text for one in (*self.own, *self.after[:1])]
         return frozenset(words.MEASURES[text] for text in spoken if text in words.MEASURES)
 
     def _unit_pieces(self) -> Iterator[Lexeme]:
         yield from (one for one in self.own if one.kind in {Kind.MONEY, Kind.PERCENT})
-        yield from (one for one in self.after if one.kind in _SPOKEN)
+        yield from (one for one in self.after[:1] if one.kind in _SPOKEN)
 
 
 def left_of(stretch: Stretch) -> Side | None:
@@ -89,12 +96,13 @@ def left_of(stretch: Stretch) -> Side | None:
     return _side(stretch, which, stretch.pieces[stretch.found[which].last + 1 :], crowded=which > 0)
 
 
-def right_of(stretch: Stretch) -> Side | None:
+def right_of(stretch: Stretch, *, goes_on: bool = False) -> Side | None:
     """Return what an equals sign before the stretch takes: its first expression, or None."""
     if not stretch.found:
         return None
     gap = stretch.pieces[: stretch.found[0].first]
-    return _side(stretch, 0, gap, crowded=len(stretch.found) > 1)
+    side = _side(stretch, 0, gap, crowded=len(stretch.found) > 1)
+    return replace(side, goes_on=goes_on)
 
 
 def _side(stretch: Stretch, which: int, gap: Sequence[Lexeme], *, crowded: bool) -> Side:
@@ -112,7 +120,7 @@ def _side(stretch: Stretch, which: int, gap: Sequence[Lexeme], *, crowded: bool)
         expression=expression,
         own=stretch.pieces[expression.first : expression.last + 1],
         gap=gap,
-        after=stretch.pieces[expression.last + 1 : expression.last + 2],
+        after=stretch.pieces[expression.last + 1 : expression.last + 3],
         crowded=crowded,
         doubtful=doubtful,
         dashed=dashed,

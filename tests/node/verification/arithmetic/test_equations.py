@@ -128,11 +128,6 @@ def test_a_chain_is_one_equation_for_each_sign() -> None:
     assert truths("12 * 3 = 36 apples / 4 = 9") == [Truth.RIGHT, Truth.RIGHT]
 
 
-def test_a_running_total_holds_where_its_first_number_does() -> None:
-    assert truths("7 * 60 = 420 + 23 = 443") == [Truth.RIGHT, Truth.RIGHT]
-    assert truths("7 * 60 = 420 + 23 = 444") == [Truth.RIGHT, Truth.WRONG]
-
-
 def test_the_paper_s_poisoned_equation_is_found_among_right_ones() -> None:
     text = "The milk is, as we know 2×$2=$5 and with the rest $8+$4=$12."
 
