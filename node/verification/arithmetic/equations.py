@@ -6,13 +6,14 @@ to start from and is not seen at all. It knows texts, and nothing of who wrote t
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 from fractions import Fraction
 
 from node.verification.arithmetic import vocabulary as words
 from node.verification.arithmetic.expressions import Reading, Stretch
 from node.verification.arithmetic.lexemes import Kind, Lexeme, lexemes
+from node.verification.arithmetic.lines import read_on, with_sums_joined
 from node.verification.arithmetic.neighbours import settled
 from node.verification.arithmetic.sides import Side, left_of, right_of
 
@@ -53,15 +54,29 @@ class Equation:
 
 def equations(text: str) -> list[Equation]:
     """Return the equations of a text, in order; time is linear in its length."""
-    if not _EQUALITIES.isdisjoint(text) or "equal" in text.lower():
-        return list(_equations(settled(lexemes(text))))
-    return []
+    if _EQUALITIES.isdisjoint(text) and "equal" not in text.lower():
+        return []
+    pieces = read_on(lexemes(text))
+    found = dict(_equations(settled(pieces)))
+    joined = with_sums_joined(pieces)
+    if joined is not None:
+        for at, equation in _equations(settled(joined)):
+            found[at] = _either(found[at], equation)
+    return list(found.values())
 
 
 _EQUALITIES = words.EQUAL | words.ABOUT | {"\\"}
 
 
-def _equations(pieces: Sequence[Lexeme]) -> Iterator[Equation]:
+def _either(apart: Equation, joined: Equation) -> Equation:
+    """Return what can be said where a sum may go across lines, and may end with them."""
+    if apart.truth in {Truth.RIGHT, joined.truth}:
+        return apart
+    return joined if joined.truth is Truth.RIGHT else replace(joined, truth=Truth.UNREAD)
+
+
+def _equations(pieces: Sequence[Lexeme]) -> Iterator[tuple[int, Equation]]:
+    """Yield where the sign of each equation stands, and the equation."""
     ends = [at for at, one in enumerate(pieces) if one.kind in {Kind.STOP, Kind.EQUALS}]
     after: tuple[int, Stretch] | None = None
     for which, at in enumerate(ends):
@@ -74,7 +89,7 @@ def _equations(pieces: Sequence[Lexeme]) -> Iterator[Equation]:
         before = after[1] if after and chained else Stretch.read(pieces[start:at])
         after = at + 1, Stretch.read(pieces[at + 1 : stop])
         goes_on = stop < len(pieces) and pieces[stop].kind is Kind.EQUALS
-        yield _equation(before, pieces[at], after[1], goes_on=goes_on)
+        yield pieces[at].start, _equation(before, pieces[at], after[1], goes_on=goes_on)
 
 
 def _equation(before: Stretch, equal: Lexeme, after: Stretch, *, goes_on: bool) -> Equation:
