@@ -11,15 +11,15 @@ from enum import Enum, auto
 from fractions import Fraction
 
 from node.verification.arithmetic import vocabulary as words
-from node.verification.arithmetic.expressions import Reading, Stretch
+from node.verification.arithmetic.agreement import agree
+from node.verification.arithmetic.expressions import Stretch
 from node.verification.arithmetic.lexemes import Kind, Lexeme, lexemes
 from node.verification.arithmetic.lines import read_on, with_sums_joined
 from node.verification.arithmetic.neighbours import settled
+from node.verification.arithmetic.readings import holds, loose, usual
 from node.verification.arithmetic.sides import Side, left_of, right_of
 
-MONEY_DECIMALS = 2
-"""A sum or product may be rounded to cents, and no coarser: 2.4 + 2.4 is not 5."""
-_HUNDRED = 100
+_CENTS = 100
 
 
 class Truth(Enum):
@@ -95,10 +95,11 @@ def _equations(pieces: Sequence[Lexeme]) -> Iterator[tuple[int, Equation]]:
 def _equation(before: Stretch, equal: Lexeme, after: Stretch, *, goes_on: bool) -> Equation:
     left, right = left_of(before), right_of(after, goes_on=goes_on)
     truth = _truth(left, equal, right)
-    if truth in {Truth.WRONG, Truth.UNREAD} and _holds_otherwise(
-        before, equal, after, goes_on=goes_on
-    ):
-        truth = Truth.RIGHT
+    if truth in {Truth.WRONG, Truth.UNREAD}:
+        if holds(before, equal, after, usual(before, after), goes_on=goes_on):
+            truth = Truth.RIGHT
+        elif holds(before, equal, after, loose(before, after), goes_on=goes_on):
+            truth = Truth.UNREAD
     if truth is Truth.UNREAD and _has_unknown(before, after):
         truth = Truth.NAMING
     start = left.own[0].start if left else equal.start
@@ -113,64 +114,29 @@ def _truth(left: Side | None, equal: Lexeme, right: Side | None) -> Truth:
         return Truth.NAMING
     if left.value is None or right.value is None:
         return Truth.UNREAD
-    if _agree(left, equal, right):
+    if agree(left, equal, right):
         return Truth.UNREAD if right.cut else Truth.RIGHT
-    if left.doubtful or right.doubtful or left.value == right.expression.leading:
-        return Truth.UNREAD  # the last in "100 / 5 = 20 times 2", where no "=" follows
+    if left.doubtful or right.doubtful or _may_be_meant(left, right):
+        return Truth.UNREAD
+    return _where_they_differ(left, equal, right)
+
+
+def _where_they_differ(left: Side, equal: Lexeme, right: Side) -> Truth:
+    assert left.value is not None
     if _mixes_units(left, right):  # "2 hours = 120 minutes" can be checked, a sum of both not
         return Truth.WRONG if left.bare and right.bare else Truth.UNREAD
-    return Truth.NAMING if _states_a_fact(left, equal, right) else Truth.WRONG
-
-
-def _agree(left: Side, equal: Lexeme, right: Side) -> bool:
-    """Tell whether two sides are equal, or one is the other as people round and convert."""
-    assert left.value is not None
-    assert right.value is not None
-    running = right.expression.leading if right.goes_on else None
-    if left.value in {right.value, running}:
-        return True  # the latter in a running total: "7 * 60 = 420 + 23 = 443"
-    for (scale, size), (other_scale, other_size) in zip(
-        left.measures, right.measures, strict=False
-    ):
-        alone = len(left.measures) == len(right.measures) == 1
-        if alone and scale == other_scale and left.value * size == right.value * other_size:
-            return True
-    if _rounded(left, right) or _rounded(right, left):
-        return True
-    loosely = equal.text == "~" or any(one.text in words.APPROXIMATE for one in right.gap)
-    return loosely and abs(left.value - right.value) < _last_digit_worth(right)
-
-
-def _rounded(exact: Side, written: Side) -> bool:
-    """Tell whether a bare number is the other side's value at its own number of decimals.
-
-    Only what a division leaves over is cut off or rounded to a whole number ("50 / 3 = 16").
-    """
-    decimals = written.expression.decimals
-    assert exact.value is not None
-    assert written.value is not None
-    divides = "/" in exact.expression.signs
-    if decimals is None or not (divides or decimals >= MONEY_DECIMALS):
-        return False
-    excess = (abs(exact.value) - abs(written.value)) * 10**decimals
-    same_sign = exact.value * written.value >= 0
-    return same_sign and (abs(excess) <= Fraction(1, 2) or (divides and 0 <= excess < 1))
-
-
-def _last_digit_worth(side: Side) -> Fraction:
-    """Return what the last digit that is not nought of a bare number stands for."""
-    if side.expression.decimals is None or not side.value:
-        return Fraction(0)
-    worth = Fraction(1, 10**side.expression.decimals)
-    while (side.value / worth) % 10 == 0:
-        worth *= 10
-    return worth
+    if _states_a_fact(left, equal, right):
+        return Truth.NAMING
+    is_share = left.is_fraction and left.value < 1  # "Remaining 2/3 = 40"
+    return Truth.UNREAD if left.named and (left.bare or is_share) else Truth.WRONG
 
 
 def _states_a_fact(left: Side, equal: Lexeme, right: Side) -> bool:
     """Tell whether a number is only said to be something, as in "1 hour = 60 minutes"."""
     if left.bare:
-        return left.apart or left.crowded or right.dashed or left.unit != right.unit
+        is_name = left.named and right.bare  # "Book 1 = 20"
+        other_unit = left.unit != right.unit and (left.unit != "" or right.apart)
+        return is_name or left.apart or left.crowded or right.dashed or other_unit
     if not (left.is_fraction and left.apart):
         return False
     other_unit = right.unit not in {"", left.unit}
@@ -184,39 +150,17 @@ def _mixes_units(left: Side, right: Side) -> bool:
     return signs <= {"+", "-"} and len(scales) != len(set(scales))
 
 
+def _may_be_meant(left: Side, right: Side) -> bool:
+    """Tell whether two sides that differ may be equal by what they leave unsaid."""
+    assert left.value is not None
+    assert right.value is not None
+    computed_on = left.value == right.expression.leading  # "100 / 5 = 20 times 2"
+    is_cents = "$" not in left.units and "$" in right.units and left.value == right.value * _CENTS
+    whole = right.expression.decimals == 0 and bool(left.expression.decimals)
+    is_rounded_up = whole and abs(left.value - right.value) < 1  # "3.2 = 4 buses"
+    is_unknown = left.has_odd_letter and not right.has_letter  # "2 m + 4 = 10"
+    return computed_on or is_cents or is_rounded_up or is_unknown
+
+
 def _has_unknown(before: Stretch, after: Stretch) -> bool:
     return any(one.kind is Kind.LETTER for one in (*before.pieces, *after.pieces))
-
-
-def _holds_otherwise(before: Stretch, equal: Lexeme, after: Stretch, *, goes_on: bool) -> bool:
-    """Tell whether another reading of the same signs makes the sides equal."""
-    for reading in _other_readings(before.pieces, after.pieces):
-        left = left_of(Stretch.read(before.pieces, reading))
-        right = right_of(Stretch.read(after.pieces, reading), goes_on=goes_on)
-        assert left is not None
-        assert right is not None
-        read = left.value is not None and right.value is not None
-        if read and _agree(left, equal, right):
-            return True
-    return False
-
-
-def _other_readings(before: Sequence[Lexeme], after: Sequence[Lexeme]) -> Iterator[Reading]:
-    if any(one.kind is Kind.PERCENT for one in after) or _is_plain_percent(before):
-        yield Reading(plain_percent=True)
-    divisions = [one for one in (*before, *after) if one.kind is Kind.SIGN and one.text == "/"]
-    if len(divisions) > 1:
-        yield Reading(nested_division=True)
-    if any(one.text in words.SCALING for one in (*before, *after)):
-        yield Reading(scaling_words=True)
-
-
-def _is_plain_percent(pieces: Sequence[Lexeme]) -> bool:
-    """Tell whether a percent sign may be a mere unit: in `* 100%`, and in `/ 75%`."""
-    for index, piece in enumerate(pieces):
-        if piece.kind is Kind.PERCENT and index:
-            if pieces[index - 1].value == _HUNDRED:
-                return True
-            if index > 1 and pieces[index - 2].text == "/":
-                return True
-    return False

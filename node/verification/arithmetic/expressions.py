@@ -42,11 +42,15 @@ class Reading:
         plain_percent: A percent sign names what the number is, and does not divide it by 100.
         nested_division: In `a / b / c` the second bar is that of a fraction.
         scaling_words: "million" after a number multiplies it, and is no unit.
+        relative_percent: In `100 + 8%` the percentage is one of what is before it.
+        endless_thirds: 0.33 and 0.67 stand for a third and two thirds.
     """
 
     plain_percent: bool = False
     nested_division: bool = False
     scaling_words: bool = False
+    relative_percent: bool = False
+    endless_thirds: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +206,16 @@ class _Parser:
     def _sum(self, depth: int) -> Fraction:
         total = self._product(depth)
         while sign := self._sign_ahead("+-"):
+            start = self._at
             operand = self._product(depth)
+            if self._reading.relative_percent and self._is_percentage(start):
+                operand *= total
             total = _capped(total + operand if sign.text == "+" else total - operand)
         return total
+
+    def _is_percentage(self, start: int) -> bool:
+        kinds = [one.kind for one in self._pieces[start : self._at]]
+        return kinds == [Kind.NUMBER, Kind.PERCENT]
 
     def _product(self, depth: int) -> Fraction:
         product = self._factor(depth)
@@ -334,6 +345,9 @@ class _Parser:
             raise _Unreadable
         self._decimals = piece.decimals
         value = piece.value + (self._rest_of_mixed(piece) or 0)
+        if self._reading.endless_thirds:
+            in_all = 100 if self._peek().kind is Kind.PERCENT else 1
+            value = in_all * _with_thirds(value / in_all, piece.decimals + 2 * (in_all > 1))
         if self._reading.scaling_words:
             value *= words.SCALING.get(self._peek().text, 1)
         return value
@@ -359,6 +373,14 @@ def _capped(value: Fraction) -> Fraction:
     if max(value.numerator.bit_length(), value.denominator.bit_length()) > BITS_MAX:
         raise _Unreadable
     return value
+
+
+def _with_thirds(value: Fraction, decimals: int) -> Fraction:
+    """Return the third or two thirds that a number is cut off or rounded from, else itself."""
+    near = round(value * 3) / Fraction(3)
+    excess = (value - near) * 10**decimals
+    is_cut = decimals > 1 and near.denominator > 1 and -1 < excess <= Fraction(1, 2)
+    return near if is_cut else value
 
 
 def _power(base: Fraction, exponent: Fraction) -> Fraction:

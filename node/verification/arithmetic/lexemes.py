@@ -86,6 +86,8 @@ _SPACED_THOUSANDS = re.compile(
     rf"\d{{1,3}}(?:(?:[{_NARROW}]\d{{3}})+|(?: \d{{3}})* 000(?: \d{{3}})*)(?![.,]?\d)"
 )
 _LOOSE_THOUSANDS = re.compile(r", \d{3}(?!\d)")
+_RATIO = re.compile(r"\d(?::| : )\d")
+_SUBSCRIPT = re.compile(r"_[\w{]")
 _ELLIPSIS = re.compile(r"\.{2,}")
 _SENTENCE_GOES_ON = re.compile(r"\s{0,8}[=+*/^)\N{MULTIPLICATION SIGN}\N{DIVISION SIGN}-]")
 _LINE_GOES_ON = re.compile(r"\s{0,8}&?=")
@@ -152,7 +154,9 @@ def _word(text: str, start: int, end: int) -> Lexeme:
         return Lexeme(Kind.EQUALS, start, end, "equals")
     if word in words.PERCENT_WORDS:
         return Lexeme(Kind.PERCENT, start, end, "%")
+    # "a-b" and "a_1" are names of unknowns.
     unknowns = "-" in word and all(len(part) == 1 for part in word.split("-"))
+    unknowns |= _SUBSCRIPT.match(text, end) is not None
     return Lexeme(Kind.LETTER if unknowns else Kind.WORD, start, end, word)
 
 
@@ -203,7 +207,9 @@ def _sign(text: str, start: int, end: int) -> Lexeme | None:
 def _stop(text: str, start: int, end: int) -> Lexeme | None:
     sign = text[start]
     after_digit = start > 0 and text[start - 1].isdecimal()
-    if sign == ":" and after_digit and text[end : end + 1].isdecimal():
+    if sign == ":" and _RATIO.match(
+        text, start - 2 if text[start - 1 : start] == " " else start - 1
+    ):
         return Lexeme(Kind.OPAQUE, start, end, sign)  # a time of day or a ratio
     if sign == "," and after_digit and _LOOSE_THOUSANDS.match(text, start):
         return Lexeme(Kind.OPAQUE, start, end, sign)  # "14, 400" may be one number

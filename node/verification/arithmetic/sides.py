@@ -8,6 +8,7 @@ never refute one. It knows one stretch of pieces, and nothing of the other side.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import pairwise
 
 from node.verification.arithmetic import vocabulary as words
 from node.verification.arithmetic.expressions import UNIT_WORDS_MAX, Expression, Stretch
@@ -15,9 +16,11 @@ from node.verification.arithmetic.lexemes import Kind, Lexeme
 from node.verification.arithmetic.neighbours import glued
 
 _SPOKEN = frozenset({Kind.WORD, Kind.MONEY})
-_UNCLEAR = frozenset({Kind.SIGN, Kind.OPEN, Kind.OPAQUE, Kind.LETTER, Kind.PERCENT, Kind.FRACTION})
+_UNCLEAR = frozenset(
+    {Kind.SIGN, Kind.OPEN, Kind.CLOSE, Kind.OPAQUE, Kind.LETTER, Kind.PERCENT, Kind.FRACTION}
+)
 _UNKNOWN = frozenset({Kind.OPAQUE, Kind.LETTER})
-_CHANGING = words.COUNTING | words.SHARES | words.LABELS | words.SIGN_WORDS.keys()
+_CHANGING = words.COUNTING | words.SHARES | words.LABELS | words.FUNCTIONS | words.SIGN_WORDS.keys()
 _PASSED_OVER = words.DETERMINERS | {"of"}
 
 
@@ -34,6 +37,7 @@ class Side:
         doubtful: Whether what stands in or around it may change its value.
         dashed: Whether a dash and a word follow it; mostly a remark, at times a subtraction.
         goes_on: Whether another equals sign follows, so that it may be a running total.
+        named: Whether a word before it makes a name of it if it is a number: "Book 1", not "so 1".
     """
 
     expression: Expression
@@ -44,6 +48,7 @@ class Side:
     doubtful: bool
     dashed: bool = False
     goes_on: bool = False
+    named: bool = False
 
     @property
     def value(self) -> Fraction | None:
@@ -64,7 +69,7 @@ class Side:
     def is_fraction(self) -> bool:
         """Whether it is one fraction written without blanks."""
         return self.expression.signs == "/" and all(
-            glued(one, other) for one, other in zip(self.own, self.own[1:], strict=False)
+            glued(one, other) for one, other in pairwise(self.own)
         )
 
     @property
@@ -82,6 +87,23 @@ class Side:
         """The known units in it, each as its scale and its size on that scale."""
         spoken = [one.text for one in (*self.own, *self.after[:1])]
         return frozenset(words.MEASURES[text] for text in spoken if text in words.MEASURES)
+
+    @property
+    def units(self) -> frozenset[str]:
+        """All words and signs in and after it that may be units."""
+        return frozenset(one.text for one in (*self.own, *self.after[:1]) if one.kind in _SPOKEN)
+
+    @property
+    def has_letter(self) -> bool:
+        """Whether a letter that may be a unit or an unknown stands in or after it."""
+        return not words.LETTER_UNITS.isdisjoint(self.units)
+
+    @property
+    def has_odd_letter(self) -> bool:
+        """Whether such a letter stands by some of its numbers and not by others: "2 m + 4"."""
+        numbers = sum(one.kind is Kind.NUMBER for one in self.own)
+        pieces = (*self.own, *self.after[:1])
+        return 0 < sum(one.text in words.LETTER_UNITS for one in pieces) < numbers
 
     def _unit_pieces(self) -> Iterator[Lexeme]:
         yield from (one for one in self.own if one.kind in {Kind.MONEY, Kind.PERCENT})
@@ -107,35 +129,48 @@ def right_of(stretch: Stretch, *, goes_on: bool = False) -> Side | None:
 
 def _side(stretch: Stretch, which: int, gap: Sequence[Lexeme], *, crowded: bool) -> Side:
     expression = stretch.found[which]
+    own = stretch.pieces[expression.first : expression.last + 1]
+    after = stretch.pieces[expression.last + 1 : expression.last + 3]
+    before, reached = _word_before(stretch, which)
     dashed, unclear = _what_follows(stretch, expression)
-    doubtful = (
-        expression.doubtful
-        or unclear
-        or len(gap) > UNIT_WORDS_MAX
-        or any(one.kind in _UNCLEAR for one in gap)
-        or any(one.text == "of" for one in gap[:1])
-        or _doubt_before(stretch, which)
-    )
     return Side(
         expression=expression,
-        own=stretch.pieces[expression.first : expression.last + 1],
+        own=own,
         gap=gap,
-        after=stretch.pieces[expression.last + 1 : expression.last + 3],
+        after=after,
         crowded=crowded,
-        doubtful=doubtful,
+        doubtful=expression.doubtful
+        or unclear
+        or before in _CHANGING
+        or _doubt_before(stretch, which, reached)
+        or _doubt_inside(own, gap, after),
         dashed=dashed,
+        named=before not in words.CLAUSE_ENDS,
     )
 
 
-def _doubt_before(stretch: Stretch, which: int) -> bool:
-    """Tell whether what precedes an expression may belong to it."""
+def _doubt_inside(own: Sequence[Lexeme], gap: Sequence[Lexeme], after: Sequence[Lexeme]) -> bool:
+    """Tell whether an expression, or what parts it from the sign, is none of plain numbers."""
+    parted = len(gap) > UNIT_WORDS_MAX or any(one.kind in _UNCLEAR for one in gap)
+    part_of_something = any(one.text == "of" for one in gap[:1])
+    return parted or part_of_something or _numbers_lines(own) or _counts_in_circles((*own, *after))
+
+
+def _word_before(stretch: Stretch, which: int) -> tuple[str, int]:
+    """Return the last word before an expression, or "", and the index before all its words."""
     pieces, first = stretch.pieces, stretch.found[which].first
     index = first - 1
     while index >= 0 and pieces[index].kind in _SPOKEN:
         index -= 1
+    spoken = (one.text for one in reversed(pieces[index + 1 : first]))
+    return next((word for word in spoken if word not in _PASSED_OVER), ""), index
+
+
+def _doubt_before(stretch: Stretch, which: int, index: int) -> bool:
+    """Tell whether what precedes an expression, from an index on, may belong to it."""
+    pieces, first = stretch.pieces, stretch.found[which].first
     spoken = [one.text for one in pieces[index + 1 : first]]
-    before = next((word for word in reversed(spoken) if word not in _PASSED_OVER), "")
-    if before in _CHANGING:
+    if _is_argument(pieces, first):
         return True
     if index < 0:
         return False
@@ -143,10 +178,39 @@ def _doubt_before(stretch: Stretch, which: int) -> bool:
     if which and index == stretch.found[which - 1].last:
         return not spoken or _joins(pieces[:index], spoken, pieces[first])
     if met.kind is Kind.OPEN:  # one that is never closed in this stretch
-        return index > 0 and pieces[index - 1].kind is Kind.SIGN
+        calls = not spoken and _is_argument(pieces, index)
+        return calls or (index > 0 and pieces[index - 1].kind is Kind.SIGN)
     if met.kind is Kind.SIGN:
         return not (met.text == "-" and spoken)
     return met.kind in _UNKNOWN and not spoken
+
+
+def _is_argument(pieces: Sequence[Lexeme], index: int) -> bool:
+    """Tell whether a bracket is glued to a word, as in "sqrt(16)"."""
+    if not index or pieces[index].kind is not Kind.OPEN:
+        return False
+    name = pieces[index - 1]
+    return (
+        name.kind in {Kind.WORD, Kind.LETTER}
+        and name.text[-1:].isalpha()
+        and glued(name, pieces[index])
+    )
+
+
+def _numbers_lines(own: Sequence[Lexeme]) -> bool:
+    """Tell whether bracketed numbers are added, which may be those of equations: "(1) + (2)"."""
+    numbered = [Kind.OPEN, Kind.NUMBER, Kind.CLOSE]
+    begins = [one.kind for one in own[:7]] == [*numbered, Kind.SIGN, *numbered]
+    return begins and own[len(numbered)].text in "+-"
+
+
+def _counts_in_circles(pieces: Sequence[Lexeme]) -> bool:
+    """Tell whether a number is an hour of the day, or a remainder: "11 am", "1 (mod 10)"."""
+    hours = any(
+        number.kind is Kind.NUMBER and word.text in words.HALF_DAYS
+        for number, word in pairwise(pieces)
+    )
+    return hours or any(one.text in words.MODULAR for one in pieces)
 
 
 def _joins(earlier: Sequence[Lexeme], spoken: Sequence[str], first: Lexeme) -> bool:
@@ -173,6 +237,9 @@ def _what_follows(stretch: Stretch, expression: Expression) -> tuple[bool, bool]
     if met.kind is Kind.SIGN:
         dash = met.text == "-" and (index + 1 == len(pieces) or pieces[index + 1].kind is Kind.WORD)
         return dash, not dash
-    if met.kind is Kind.NUMBER:  # "1 hour 30 minutes"
-        return False, all(one.text in words.MEASURES for one in pieces[start:index])
+    if met.kind is Kind.NUMBER:  # "1 hour 30 minutes", "1 hour and 30 minutes"
+        spoken = [one.text for one in pieces[start:index]]
+        return False, all(text in words.MEASURES for text in spoken if text != "and") and (
+            spoken[:1] != ["and"]
+        )
     return False, index == start and met.kind in _UNKNOWN

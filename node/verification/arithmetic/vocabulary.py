@@ -79,8 +79,18 @@ LETTER_UNITS = frozenset("gmlh")
 """Gram, metre, litre, hour, where a blank parts them from the number; glued to it, as in
 `2m`, a letter is an unknown."""
 
-LABELS = _listed("step day week month year part case problem question chapter grade level page")
+LABELS = _listed(
+    "step day week month year part case problem question chapter grade level page book train "
+    "january february march april may june july august september october november december"
+)
 """Before a number they make a name of it: "Step 1 - 3 + 2 = 5" does not subtract."""
+FUNCTIONS = _listed(
+    "root square cube sqrt cbrt log ln lg exp sin cos tan cot sec csc abs floor ceil round max min "
+    "gcd gcf hcf lcm mod modulo factorial factor factors multiple multiples divisor divisors"
+)
+"""Before a number, or with "of" between, they make another one of it: "the square of 5"."""
+HALF_DAYS = frozenset({"am", "pm"})
+MODULAR = frozenset({"mod", "modulo"})
 SCALING = {
     "dozen": 12,
     "dozens": 12,
@@ -118,6 +128,12 @@ CONNECTIVES = _listed(
     "and because but has have if is are since so that then therefore thus was were which while"
 )
 """Words that end a phrase: what is on their two sides is hardly one expression."""
+CLAUSE_ENDS = (
+    CONNECTIVES
+    | _listed("or as get gets got gives makes leaves equals means hence also now")
+    | {""}
+)
+"""Words that make no name of the number after them: "so 4 = 5", but "Book 1 = 20"."""
 
 _SCALES: tuple[dict[str, int], ...] = (
     {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800},
@@ -127,7 +143,17 @@ _SCALES: tuple[dict[str, int], ...] = (
     {"gram": 1, "g": 1, "kg": 1000, "kilogram": 1000},
     {"cup": 1, "pint": 2, "quart": 4, "gallon": 16},
     {"ml": 1, "milliliter": 1, "liter": 1000, "l": 1000},
-    {"cent": 1, "\N{CENT SIGN}": 1, "dollar": 100, "$": 100},
+    {
+        "cent": 1,
+        "\N{CENT SIGN}": 1,
+        "dollar": 100,
+        "$": 100,
+        "penny": 1,
+        "pennies": 1,
+        "nickel": 5,
+        "dime": 10,
+        "quarter": 25,
+    },
     {"month": 1, "year": 12},
 )
 MEASURES = {
