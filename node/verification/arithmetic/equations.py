@@ -9,17 +9,23 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from fractions import Fraction
+from itertools import pairwise
 
 from node.verification.arithmetic import vocabulary as words
 from node.verification.arithmetic.agreement import agree
 from node.verification.arithmetic.expressions import Stretch
 from node.verification.arithmetic.lexemes import Kind, Lexeme, lexemes
 from node.verification.arithmetic.lines import read_on, with_sums_joined
-from node.verification.arithmetic.neighbours import settled
+from node.verification.arithmetic.marks import set_apart
+from node.verification.arithmetic.neighbours import glued, settled
 from node.verification.arithmetic.readings import holds, loose, usual
 from node.verification.arithmetic.sides import Side, left_of, right_of
 
 _CENTS = 100
+_ARROW = "=>"
+_LOOSE = frozenset({_ARROW, "equal"})
+"""They join a sum and its result, and much else: "cut 12 into 4 equal 3 foot parts"."""
+_NOTHING = Lexeme(Kind.STOP, -1, -1, "")
 
 
 class Truth(Enum):
@@ -56,16 +62,17 @@ def equations(text: str) -> list[Equation]:
     """Return the equations of a text, in order; time is linear in its length."""
     if _EQUALITIES.isdisjoint(text) and "equal" not in text.lower():
         return []
-    pieces = read_on(lexemes(text))
-    found = dict(_equations(settled(pieces)))
-    joined = with_sums_joined(pieces)
-    if joined is not None:
-        for at, equation in _equations(settled(joined)):
-            found[at] = _either(found[at], equation)
-    return list(found.values())
+    found: dict[int, Equation] = {}
+    for part in set_apart(lexemes(text)):
+        pieces = read_on(part)
+        found |= _equations(settled(pieces))
+        for at, joined in _equations(settled(with_sums_joined(pieces) or [])):
+            if at in found:
+                found[at] = _either(found[at], joined)
+    return [found[at] for at in sorted(found)]
 
 
-_EQUALITIES = words.EQUAL | words.ABOUT | {"\\"}
+_EQUALITIES = words.EQUAL | words.ABOUT | words.ARROWS | {"\\", ">"}
 
 
 def _either(apart: Equation, joined: Equation) -> Equation:
@@ -80,7 +87,7 @@ def _equations(pieces: Sequence[Lexeme]) -> Iterator[tuple[int, Equation]]:
     ends = [at for at, one in enumerate(pieces) if one.kind in {Kind.STOP, Kind.EQUALS}]
     after: tuple[int, Stretch] | None = None
     for which, at in enumerate(ends):
-        if pieces[at].kind is Kind.STOP:
+        if not _is_equality(pieces, ends, which):
             continue
         start = ends[which - 1] + 1 if which else 0
         stop = ends[which + 1] if which + 1 < len(ends) else len(pieces)
@@ -89,18 +96,29 @@ def _equations(pieces: Sequence[Lexeme]) -> Iterator[tuple[int, Equation]]:
         before = after[1] if after and chained else Stretch.read(pieces[start:at])
         after = at + 1, Stretch.read(pieces[at + 1 : stop])
         goes_on = stop < len(pieces) and pieces[stop].kind is Kind.EQUALS
-        yield pieces[at].start, _equation(before, pieces[at], after[1], goes_on=goes_on)
+        equation = _equation(before, pieces[at], after[1], goes_on=goes_on)
+        if equation.truth is not Truth.NAMING or pieces[at].kind is Kind.EQUALS:
+            yield pieces[at].start, equation
+
+
+def _is_equality(pieces: Sequence[Lexeme], ends: Sequence[int], which: int) -> bool:
+    """Tell whether a stop says "equal"; an arrow between equations is rather "so"."""
+    piece = pieces[ends[which]]
+    near = (*ends[max(0, which - 1) : which], *ends[which + 1 : which + 2])
+    is_arrow = piece.text == _ARROW and all(pieces[at].kind is not Kind.EQUALS for at in near)
+    return piece.kind is Kind.EQUALS or is_arrow
 
 
 def _equation(before: Stretch, equal: Lexeme, after: Stretch, *, goes_on: bool) -> Equation:
     left, right = left_of(before), right_of(after, goes_on=goes_on)
     truth = _truth(left, equal, right)
-    if truth in {Truth.WRONG, Truth.UNREAD}:
+    if left and right and truth in {Truth.WRONG, Truth.UNREAD}:
         if holds(before, equal, after, usual(before, after), goes_on=goes_on):
             truth = Truth.RIGHT
         elif holds(before, equal, after, loose(before, after), goes_on=goes_on):
             truth = Truth.UNREAD
-    if truth is Truth.UNREAD and _has_unknown(before, after):
+    sums = left is not None and left.computes and right is not None
+    if truth is Truth.UNREAD and _has_unknown(before, after, beside_sums=sums):
         truth = Truth.NAMING
     start = left.own[0].start if left else equal.start
     end = right.own[-1].end if right else equal.end
@@ -110,13 +128,15 @@ def _equation(before: Stretch, equal: Lexeme, after: Stretch, *, goes_on: bool) 
 
 
 def _truth(left: Side | None, equal: Lexeme, right: Side | None) -> Truth:
-    if left is None or right is None:
+    if equal.text in _LOOSE and not (left and left.computes and right and right.bare):
         return Truth.NAMING
+    if left is None or right is None:  # "total = 7 + 5", but not "7 + 5 = "
+        return Truth.UNREAD if left and left.computes else Truth.NAMING
     if left.value is None or right.value is None:
         return Truth.UNREAD
     if agree(left, equal, right):
         return Truth.UNREAD if right.cut else Truth.RIGHT
-    if left.doubtful or right.doubtful or _may_be_meant(left, right):
+    if left.doubtful or right.doubtful or _may_be_meant(left, equal, right):
         return Truth.UNREAD
     return _where_they_differ(left, equal, right)
 
@@ -150,7 +170,7 @@ def _mixes_units(left: Side, right: Side) -> bool:
     return signs <= {"+", "-"} and len(scales) != len(set(scales))
 
 
-def _may_be_meant(left: Side, right: Side) -> bool:
+def _may_be_meant(left: Side, equal: Lexeme, right: Side) -> bool:
     """Tell whether two sides that differ may be equal by what they leave unsaid."""
     assert left.value is not None
     assert right.value is not None
@@ -159,8 +179,22 @@ def _may_be_meant(left: Side, right: Side) -> bool:
     whole = right.expression.decimals == 0 and bool(left.expression.decimals)
     is_rounded_up = whole and abs(left.value - right.value) < 1  # "3.2 = 4 buses"
     is_unknown = left.has_odd_letter and not right.has_letter  # "2 m + 4 = 10"
-    return computed_on or is_cents or is_rounded_up or is_unknown
+    is_taken_away = left.named and left.own[0].kind is Kind.SIGN  # "the price -5 = 10"
+    is_counted = equal.text in _LOOSE and any(one.kind is Kind.WORD for one in right.after[:1])
+    return any((computed_on, is_cents, is_rounded_up, is_unknown, is_taken_away, is_counted))
 
 
-def _has_unknown(before: Stretch, after: Stretch) -> bool:
-    return any(one.kind is Kind.LETTER for one in (*before.pieces, *after.pieces))
+def _has_unknown(before: Stretch, after: Stretch, *, beside_sums: bool) -> bool:
+    """Tell whether a letter stands for a number, and not for a unit: "12 + 7 x", "= 20x"."""
+    unknown = any(
+        one.kind is Kind.LETTER and not (beside_sums and _is_spaced_unit(last, one))
+        for last, one in pairwise((_NOTHING, *before.pieces))
+    )
+    return unknown or any(
+        one.kind is Kind.LETTER and not (beside_sums and last.kind is Kind.NUMBER)
+        for last, one in pairwise((_NOTHING, *after.pieces))
+    )
+
+
+def _is_spaced_unit(number: Lexeme, letter: Lexeme) -> bool:
+    return number.kind is Kind.NUMBER and not glued(number, letter)

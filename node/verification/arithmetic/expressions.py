@@ -151,7 +151,7 @@ def _with_words(pieces: Sequence[Lexeme], remarks: dict[int, int]) -> list[Lexem
 def _starts(pieces: Sequence[Lexeme], at: int, pairs: dict[int, int]) -> bool:
     """Tell whether an operand starts here; a sign counts if it is glued to a number."""
     piece = pieces[at]
-    if piece.kind is Kind.SIGN and piece.text == "-":
+    if _is_prefix(piece):
         after = pieces[at + 1] if at + 1 < len(pieces) else _END
         return (
             after.kind in OPERAND_STARTS and glued(piece, after) and _starts(pieces, at + 1, pairs)
@@ -161,6 +161,10 @@ def _starts(pieces: Sequence[Lexeme], at: int, pairs: dict[int, int]) -> bool:
     if piece.kind is Kind.OPEN:
         return at in pairs
     return piece.kind in {Kind.NUMBER, Kind.FRACTION}
+
+
+def _is_prefix(piece: Lexeme) -> bool:
+    return piece.kind is Kind.SIGN and piece.text in {"+", "-"}
 
 
 class _Parser:
@@ -246,7 +250,8 @@ class _Parser:
         if sign.text not in signs or operand is None:
             return None
         spoken = {one.text for one in self._pieces[self._at : index]}
-        self._doubtful |= operand > index + 1 or not words.CONNECTIVES.isdisjoint(spoken)
+        fillers = {one.text for one in self._pieces[index + 1 : operand]}
+        self._doubtful |= not (fillers <= words.FILLERS and words.CONNECTIVES.isdisjoint(spoken))
         self._signs += sign.text
         self._at = operand
         return sign
@@ -265,7 +270,8 @@ class _Parser:
             if sign.text == "-" and self._pieces[index].text not in words.DETERMINERS:
                 return None
             index += 1
-        if index < len(self._pieces) and _starts(self._pieces, index, self._pairs):
+        signed = self._peek(index - self._at).text == "+"  # "5 * +3" is odd, "5 * -3" is not
+        if index < len(self._pieces) and not signed and _starts(self._pieces, index, self._pairs):
             return index
         return None
 
@@ -283,9 +289,11 @@ class _Parser:
     def _factor(self, depth: int) -> Fraction:
         if depth > DEPTH_MAX:
             raise _Unreadable
-        if self._peek().text == "-" and glued(self._peek(), self._peek(1)):
+        sign = self._peek()
+        if _is_prefix(sign) and glued(sign, self._peek(1)):
             self._at += 1
-            return -self._factor(depth + 1)
+            operand = self._factor(depth + 1)
+            return operand if sign.text == "+" else -operand
         base = self._primary(depth)
         if self._peek().kind is Kind.PERCENT:
             self._at += 1

@@ -73,7 +73,8 @@ _PIECE = re.compile(
     r"|(?P<latex>\\[A-Za-z]+)"
     r"|(?P<escape>\\.)"
     r"|(?P<power>\*\*)"
-    r"|(?P<arrow>[-=]>|[<>!:]=|==+)"
+    r"|(?P<tag></?(?:b|i|u|em|strong|code|span)>)"
+    r"|(?P<arrow>[-=]>|[<>!:]=|==+|<<|>>)"
     r"|(?P<sign>.)",
     re.DOTALL,
 )
@@ -144,12 +145,14 @@ def _number(text: str, start: int, end: int) -> Lexeme:
 
 def _word(text: str, start: int, end: int) -> Lexeme:
     word = text[start:end].lower()
-    if text[end : end + 1].isdecimal() and word != "x":
+    if text[end : end + 1].isdecimal() and word not in words.CROSSES:
         while end < len(text) and text[end].isalnum():
             end += 1
         return Lexeme(Kind.OPAQUE, start, end, "")
     if not word.isalpha() and any(letter.isnumeric() for letter in word):
         return Lexeme(Kind.OPAQUE, start, end, "")  # numerals of one character
+    if word in words.CROSSES:
+        return Lexeme(Kind.WORD, start, end, "x")
     if word in words.EQUAL_WORDS:
         return Lexeme(Kind.EQUALS, start, end, "equals")
     if word in words.PERCENT_WORDS:
@@ -169,13 +172,19 @@ def _latex(text: str, start: int, end: int) -> Lexeme | None:
         return Lexeme(Kind.OPAQUE, start, end, command)
     if meant in words.ABOUT:
         return Lexeme(Kind.EQUALS, start, end, "~")
+    if meant in words.EQUAL:
+        return Lexeme(Kind.EQUALS, start, end, "=")
+    if meant in words.ARROWS:
+        return Lexeme(Kind.STOP, start, end, "=>")
     return Lexeme(Kind.SIGN, start, end, meant) if meant else None
 
 
 def _escape(text: str, start: int, end: int) -> Lexeme | None:
     if text[end - 1] in "$%{}":
         return _sign(text, end - 1, end)
-    return Lexeme(Kind.STOP, start, end, "")  # the borders of a formula
+    if text[end - 1] in "(),;:! ":
+        return None  # the borders of a formula within a line, and blanks in it
+    return Lexeme(Kind.STOP, start, end, "")  # the borders of a formula of its own, and its lines
 
 
 def _power(text: str, start: int, end: int) -> Lexeme | None:
@@ -186,9 +195,10 @@ def _power(text: str, start: int, end: int) -> Lexeme | None:
 
 
 def _arrow(text: str, start: int, end: int) -> Lexeme:
-    if text[start] == "=" and text[start + 1] == "=":
+    written = text[start:end]
+    if written == ":=" or written.startswith("=="):
         return Lexeme(Kind.EQUALS, start, end, "=")
-    return Lexeme(Kind.STOP, start, end, "")
+    return Lexeme(Kind.STOP, start, end, "=>" if written in words.ARROWS else written)
 
 
 def _sign(text: str, start: int, end: int) -> Lexeme | None:
@@ -235,6 +245,7 @@ _KNOWN_SIGNS = {
     **{sign: (Kind.SIGN, "^", Fraction(power)) for sign, power in words.SUPERSCRIPTS.items()},
     **{sign: (Kind.NUMBER, sign, value) for sign, value in words.VULGAR.items()},
     **dict.fromkeys(words.EQUAL, (Kind.EQUALS, "=", Fraction(0))),
+    **dict.fromkeys(words.ARROWS, (Kind.STOP, "=>", Fraction(0))),
     **dict.fromkeys(words.ABOUT, (Kind.EQUALS, "~", Fraction(0))),
     **dict.fromkeys(words.OPENING, (Kind.OPEN, "(", Fraction(0))),
     **dict.fromkeys(words.CLOSING, (Kind.CLOSE, ")", Fraction(0))),
@@ -243,6 +254,7 @@ _KNOWN_SIGNS = {
 _READ: dict[str, Callable[[str, int, int], Lexeme | None]] = {
     "newline": _newline,
     "blank": _blank,
+    "tag": _blank,
     "number": _number,
     "word": _word,
     "latex": _latex,

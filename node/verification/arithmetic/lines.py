@@ -1,4 +1,4 @@
-"""Which line ends are no ends: after an equals sign, and perhaps beside the sign of a sum.
+"""Which stops are none: those beside an equals sign, and perhaps a line end in a sum.
 
 A line that begins with "- 7" may go on a sum or be an item of a list; nobody can tell by its
 form, so that both are tried. It knows the order of the pieces and no values.
@@ -10,15 +10,20 @@ from node.verification.arithmetic import vocabulary as words
 from node.verification.arithmetic.lexemes import Kind, Lexeme
 from node.verification.arithmetic.neighbours import OPERAND_ENDS, OPERAND_STARTS, glued
 
+_NUMBER_ENDS = frozenset({Kind.NUMBER, Kind.CLOSE, Kind.PERCENT})
 _NOTHING = Lexeme(Kind.STOP, -1, -1, "")
 
 
 def read_on(found: list[Lexeme]) -> list[Lexeme]:
-    """Leave out the line ends after equals signs."""
+    """Leave out the stops beside equals signs: "12 + 7: = 19", or a result on the next line."""
     done: list[Lexeme] = []
     for piece in found:
-        if not (_ends_line(piece) and done and done[-1].kind is Kind.EQUALS):
-            done.append(piece)
+        before, last = (_NOTHING, _NOTHING, *done[-2:])[-2:]
+        if last.kind is Kind.EQUALS and piece.kind is Kind.STOP and piece.text in {"\n", ":"}:
+            continue
+        if piece.kind is Kind.EQUALS and _is_pause(last) and before.kind in _NUMBER_ENDS:
+            done.pop()
+        done.append(piece)
     return done
 
 
@@ -34,6 +39,10 @@ def with_sums_joined(found: list[Lexeme]) -> list[Lexeme] | None:
         begins = joined and _ends_line(found[index - 1]) and not _ends_line(done[-1])
         done.append(_as_sign(piece) if begins else piece)
     return done if joined else None
+
+
+def _is_pause(piece: Lexeme) -> bool:
+    return piece.kind is Kind.STOP and piece.text in {",", ":", ";"}
 
 
 def _ends_line(piece: Lexeme) -> bool:

@@ -11,6 +11,8 @@ from node.verification.arithmetic.lexemes import Kind, Lexeme
 
 OPERAND_ENDS = frozenset({Kind.NUMBER, Kind.CLOSE, Kind.PERCENT, Kind.MONEY, Kind.WORD})
 OPERAND_STARTS = frozenset({Kind.NUMBER, Kind.OPEN, Kind.MONEY, Kind.FRACTION})
+_NUMBER_ENDS = frozenset({Kind.NUMBER, Kind.CLOSE, Kind.PERCENT})
+_NUMBER_STARTS = frozenset({Kind.NUMBER, Kind.MONEY})
 DETERMINERS = frozenset(
     ["the", "these", "those", "that", "this", "his", "her", "its", "their", "our", "my", "your"]
 )
@@ -43,6 +45,8 @@ def _settle_word(done: list[Lexeme], word: Lexeme, ahead: list[Lexeme]) -> None:
     pair = (last.text, word.text)
     if pair in words.SIGN_PHRASES:
         done[-1] = Lexeme(Kind.SIGN, last.start, word.end, words.SIGN_PHRASES[pair])
+    elif word.text == "equal" and last.kind in _NUMBER_ENDS and following.kind in _NUMBER_STARTS:
+        done.append(replace(word, kind=Kind.EQUALS))
     elif pair in words.EQUAL_PHRASES:
         done[-1] = Lexeme(Kind.EQUALS, last.start, word.end, "equals")
     elif word.text == "x":

@@ -61,6 +61,13 @@ class Side:
         return self.expression.decimals is not None
 
     @property
+    def computes(self) -> bool:
+        """Whether numbers are joined by signs in it, and it is more than one fraction."""
+        return self.expression.signs not in {"", "/"} or (
+            self.expression.signs == "/" and not self.is_fraction
+        )
+
+    @property
     def cut(self) -> bool:
         """Whether another number follows it and nothing else does: "19 20", not "6 6-packs"."""
         return [one.kind for one in self.after] == [Kind.NUMBER]

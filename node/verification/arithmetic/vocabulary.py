@@ -20,7 +20,8 @@ SIGNS = {
     ),
     **dict.fromkeys(
         "*\N{MULTIPLICATION SIGN}\N{MULTIPLICATION X}\N{N-ARY TIMES OPERATOR}\N{MIDDLE DOT}"
-        "\N{DOT OPERATOR}\N{BULLET OPERATOR}\N{ASTERISK OPERATOR}\N{FULLWIDTH ASTERISK}",
+        "\N{DOT OPERATOR}\N{BULLET OPERATOR}\N{ASTERISK OPERATOR}\N{FULLWIDTH ASTERISK}"
+        "\N{LOW ASTERISK}",
         "*",
     ),
     **dict.fromkeys(
@@ -48,7 +49,16 @@ VULGAR = {
 }
 OPENING = frozenset("([{\N{FULLWIDTH LEFT PARENTHESIS}")
 CLOSING = frozenset(")]}\N{FULLWIDTH RIGHT PARENTHESIS}")
-EQUAL = frozenset("=\N{FULLWIDTH EQUALS SIGN}")
+CROSSES = frozenset("x\N{CYRILLIC SMALL LETTER HA}")
+EQUAL = frozenset(
+    "=\N{FULLWIDTH EQUALS SIGN}\N{SMALL EQUALS SIGN}\N{IDENTICAL TO}\N{COLON EQUALS}"
+    "\N{APPROACHES THE LIMIT}\N{DELTA EQUAL TO}"
+)
+ARROWS = frozenset(
+    "\N{RIGHTWARDS ARROW}\N{RIGHTWARDS DOUBLE ARROW}\N{LONG RIGHTWARDS ARROW}"
+    "\N{LONG RIGHTWARDS DOUBLE ARROW}\N{RIGHTWARDS ARROW FROM BAR}"
+) | {"->", "=>"}
+"""They stand for an equals sign at times: "12 + 7 -> 19"."""
 ABOUT = frozenset("~\N{ALMOST EQUAL TO}\N{ASYMPTOTICALLY EQUAL TO}\N{APPROXIMATELY EQUAL TO}")
 PERCENT = frozenset("%\N{FULLWIDTH PERCENT SIGN}\N{ARABIC PERCENT SIGN}")
 STOPS = frozenset(".!?;:,|<>\N{NOT EQUAL TO}\N{LESS-THAN OR EQUAL TO}\N{GREATER-THAN OR EQUAL TO}")
@@ -60,8 +70,10 @@ ORNAMENTS = frozenset(
 LATEX = {
     **dict.fromkeys(("times", "cdot", "ast"), "*"),
     **dict.fromkeys(("div", "over"), "/"),
+    **dict.fromkeys(("equiv", "coloneqq", "doteq", "triangleq"), "="),
+    **dict.fromkeys(("to", "rightarrow", "Rightarrow", "longrightarrow", "implies"), "=>"),
     **dict.fromkeys(("approx", "sim", "simeq"), "\N{ALMOST EQUAL TO}"),
-    **dict.fromkeys(("left", "right", "boxed", "quad", "displaystyle"), ""),
+    **dict.fromkeys(("left", "right", "boxed", "quad", "qquad", "displaystyle"), ""),
     **dict.fromkeys(("text", "mathrm", "textbf", "mathbf", "textit"), ""),
 }
 FRACTIONS = frozenset({"frac", "dfrac", "tfrac"})
@@ -75,6 +87,8 @@ PERCENT_WORDS = frozenset({"percent", "percents"})
 APPROXIMATE = _listed("about approximately around roughly nearly almost")
 ORDINALS = _listed("st nd rd th ths rds")
 DETERMINERS = _listed("the these those that this his her its their our my your")
+FILLERS = frozenset({"another"})
+"""Between a sign and its number they change nothing: "12 + another 7"."""
 LETTER_UNITS = frozenset("gmlh")
 """Gram, metre, litre, hour, where a blank parts them from the number; glued to it, as in
 `2m`, a letter is an unknown."""
