@@ -12,14 +12,14 @@ from fractions import Fraction
 from itertools import pairwise
 
 from node.verification.arithmetic import vocabulary as words
-from node.verification.arithmetic.agreement import agree
-from node.verification.arithmetic.expressions import Stretch
+from node.verification.arithmetic.agreement import agree, converts, is_about, mixes_units
 from node.verification.arithmetic.lexemes import Kind, Lexeme, lexemes
 from node.verification.arithmetic.lines import read_on, with_sums_joined
 from node.verification.arithmetic.marks import set_apart
 from node.verification.arithmetic.neighbours import glued, settled
-from node.verification.arithmetic.readings import holds, loose, usual
+from node.verification.arithmetic.readings import holds, is_doubted, loose, usual
 from node.verification.arithmetic.sides import Side, left_of, right_of
+from node.verification.arithmetic.stretches import Stretch
 
 _CENTS = 100
 _ARROW = "=>"
@@ -112,7 +112,9 @@ def _is_equality(pieces: Sequence[Lexeme], ends: Sequence[int], which: int) -> b
 def _equation(before: Stretch, equal: Lexeme, after: Stretch, *, goes_on: bool) -> Equation:
     left, right = left_of(before), right_of(after, goes_on=goes_on)
     truth = _truth(left, equal, right)
-    if left and right and truth in {Truth.WRONG, Truth.UNREAD}:
+    if truth is Truth.RIGHT and is_doubted(before, equal, after, goes_on=goes_on):
+        truth = Truth.UNREAD
+    elif left and right and truth in {Truth.WRONG, Truth.UNREAD}:
         if holds(before, equal, after, usual(before, after), goes_on=goes_on):
             truth = Truth.RIGHT
         elif holds(before, equal, after, loose(before, after), goes_on=goes_on):
@@ -143,7 +145,7 @@ def _truth(left: Side | None, equal: Lexeme, right: Side | None) -> Truth:
 
 def _where_they_differ(left: Side, equal: Lexeme, right: Side) -> Truth:
     assert left.value is not None
-    if _mixes_units(left, right):  # "2 hours = 120 minutes" can be checked, a sum of both not
+    if mixes_units(left, right):  # "2 hours = 120 minutes" can be checked, a sum of both not
         return Truth.WRONG if left.bare and right.bare else Truth.UNREAD
     if _states_a_fact(left, equal, right):
         return Truth.NAMING
@@ -163,25 +165,21 @@ def _states_a_fact(left: Side, equal: Lexeme, right: Side) -> bool:
     return other_unit or not right.bare or equal.text == "equals"
 
 
-def _mixes_units(left: Side, right: Side) -> bool:
-    """Tell whether pounds are added to ounces: the numbers alone then say nothing."""
-    signs = set(left.expression.signs + right.expression.signs)
-    scales = [scale for scale, _ in left.measures | right.measures]
-    return signs <= {"+", "-"} and len(scales) != len(set(scales))
-
-
 def _may_be_meant(left: Side, equal: Lexeme, right: Side) -> bool:
     """Tell whether two sides that differ may be equal by what they leave unsaid."""
     assert left.value is not None
     assert right.value is not None
-    computed_on = left.value == right.expression.leading  # "100 / 5 = 20 times 2"
+    computed_on = (
+        right.computes and left.value == right.expression.leading
+    )  # "100 / 5 = 20 times 2"
     is_cents = "$" not in left.units and "$" in right.units and left.value == right.value * _CENTS
     whole = right.expression.decimals == 0 and bool(left.expression.decimals)
     is_rounded_up = whole and abs(left.value - right.value) < 1  # "3.2 = 4 buses"
     is_unknown = left.has_odd_letter and not right.has_letter  # "2 m + 4 = 10"
     is_taken_away = left.named and left.own[0].kind is Kind.SIGN  # "the price -5 = 10"
     is_counted = equal.text in _LOOSE and any(one.kind is Kind.WORD for one in right.after[:1])
-    return any((computed_on, is_cents, is_rounded_up, is_unknown, is_taken_away, is_counted))
+    known = (computed_on, is_cents, is_rounded_up, is_unknown, is_taken_away, is_counted)
+    return any(known) or converts(left, right) or is_about(left, equal, right)
 
 
 def _has_unknown(before: Stretch, after: Stretch, *, beside_sums: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Pieces to values: every maximal expression in a stretch of text, worth an exact fraction.
+"""Pieces to values: one expression, worth an exact fraction.
 
 Precedence climbing over the pieces of `lexemes`, with unit words skipped between operands
 ("3 apples + 2 apples"). Nothing is evaluated by Python, and every size is capped, so that
@@ -24,13 +24,12 @@ UNIT_WORDS_MAX = 8
 """Words between a number and the sign after it: "140 quarters to repay her sister = "."""
 _FILLERS_MAX = 3
 """Words between a sign and its number: "+ another 3"."""
-_NUMERALS = frozenset({Kind.NUMBER, Kind.OPAQUE, Kind.FRACTION})
 _SKIPPED = frozenset({Kind.WORD, Kind.MONEY})
 _UNKNOWN = frozenset({Kind.OPAQUE, Kind.LETTER})
 _END = Lexeme(Kind.STOP, -1, -1, "")
 
 
-class _Unreadable(Exception):  # noqa: N818 - not an error: the text is outside the grammar
+class Unreadable(Exception):  # noqa: N818 - not an error: the text is outside the grammar
     """The pieces are no expression, or one that is too large."""
 
 
@@ -44,6 +43,7 @@ class Reading:
         scaling_words: "million" after a number multiplies it, and is no unit.
         relative_percent: In `100 + 8%` the percentage is one of what is before it.
         endless_thirds: 0.33 and 0.67 stand for a third and two thirds.
+        converted: Every number has a known unit, and counts in the smallest one of its scale.
     """
 
     plain_percent: bool = False
@@ -51,6 +51,7 @@ class Reading:
     scaling_words: bool = False
     relative_percent: bool = False
     endless_thirds: bool = False
+    converted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,9 @@ class Expression:
         value: What it is worth; None if it could not be read.
         leading: What its first number or bracket is worth.
         decimals: With how many decimals it is written if it is one bare number, else None.
+        is_percent: Whether it is such a number with a percent sign, which adds two decimals.
         signs: The signs in it, in order.
+        divides: Whether it is a division as a whole: `(9 + 1) / 3` and `2 * 5 / 3`.
         doubtful: Whether a word in it may have changed its value unbeknown.
     """
 
@@ -72,89 +75,19 @@ class Expression:
     value: Fraction | None
     leading: Fraction | None = None
     decimals: int | None = None
+    is_percent: bool = False
     signs: str = ""
+    divides: bool = False
     doubtful: bool = False
 
 
-AS_WRITTEN = Reading()
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """What stands between two stops or equals signs.
-
-    Args:
-        pieces: In order; remarks in brackets have become words.
-        found: The expressions in it, in order.
-    """
-
-    pieces: Sequence[Lexeme]
-    found: Sequence[Expression]
-
-    @classmethod
-    def read(cls, pieces: Sequence[Lexeme], reading: Reading = AS_WRITTEN) -> "Stretch":
-        """Find all expressions among pieces without stops and equals signs."""
-        pieces, pairs = _bracketed(pieces)
-        return cls(pieces, _expressions(pieces, pairs, reading))
-
-
-def _expressions(
-    pieces: Sequence[Lexeme], pairs: dict[int, int], reading: Reading
-) -> list[Expression]:
-    found = []
-    at = 0
-    while at < len(pieces):
-        if not _starts(pieces, at, pairs):
-            at += 1
-            continue
-        parser = _Parser(pieces, pairs, at, reading)
-        try:
-            expression = parser.expression()
-        except _Unreadable:
-            # Never to be read again, or long texts would cost the square of their length.
-            expression = Expression(at, max(at, pairs.get(at, at), parser.reached), value=None)
-        found.append(expression)
-        at = expression.last + 1
-    return found
-
-
-def _bracketed(pieces: Sequence[Lexeme]) -> tuple[list[Lexeme], dict[int, int]]:
-    """Pair the brackets; make words of those pairs that hold no numeral."""
-    pairs: dict[int, int] = {}
-    remarks: dict[int, int] = {}
-    opened: list[tuple[int, int]] = []
-    numerals = 0
-    for index, piece in enumerate(pieces):
-        numerals += piece.kind in _NUMERALS
-        if piece.kind is Kind.OPEN:
-            opened.append((index, numerals))
-        elif piece.kind is Kind.CLOSE and opened:
-            start, before = opened.pop()
-            (pairs if numerals > before else remarks)[start] = index
-    return _with_words(pieces, remarks), pairs
-
-
-def _with_words(pieces: Sequence[Lexeme], remarks: dict[int, int]) -> list[Lexeme]:
-    """Make words of the remarks; one glued to a number, as `2(Number of boxes)`, is an unknown."""
-    done = list(pieces)
-    inside_until, kind = -1, Kind.WORD
-    for index, piece in enumerate(pieces):
-        if index > inside_until and index in remarks:
-            before = pieces[index - 1] if index else _END
-            unknown = before.kind is Kind.NUMBER and glued(before, piece)
-            inside_until, kind = remarks[index], Kind.LETTER if unknown else Kind.WORD
-        if index <= inside_until:
-            done[index] = replace(piece, kind=kind)
-    return done
-
-
-def _starts(pieces: Sequence[Lexeme], at: int, pairs: dict[int, int]) -> bool:
+def starts(pieces: Sequence[Lexeme], at: int, pairs: dict[int, int]) -> bool:
     """Tell whether an operand starts here; a sign counts if it is glued to a number."""
     piece = pieces[at]
     if _is_prefix(piece):
         after = pieces[at + 1] if at + 1 < len(pieces) else _END
         return (
-            after.kind in OPERAND_STARTS and glued(piece, after) and _starts(pieces, at + 1, pairs)
+            after.kind in OPERAND_STARTS and glued(piece, after) and starts(pieces, at + 1, pairs)
         )
     if piece.kind is Kind.MONEY:
         return at + 1 < len(pieces) and pieces[at + 1].kind in {Kind.NUMBER, Kind.SIGN}
@@ -167,7 +100,7 @@ def _is_prefix(piece: Lexeme) -> bool:
     return piece.kind is Kind.SIGN and piece.text in {"+", "-"}
 
 
-class _Parser:
+class Parser:
     """One expression from one place; `at` is the next piece."""
 
     def __init__(
@@ -181,9 +114,13 @@ class _Parser:
         self._signs = ""
         self._leading: Fraction | None = None
         self._decimals = 0
+        self._is_percent = False
         self._doubtful = False
+        self._divides = False
+        self._has_all_units = True
 
     def expression(self) -> Expression:
+        """Read as far as one expression goes; raise `Unreadable` if there is none."""
         self._leading = self._fraction(tight=True)
         self._at, self._operands = self._first, 0
         sign = self._peek(self._peek().kind is Kind.MONEY)
@@ -191,10 +128,12 @@ class _Parser:
         return Expression(
             first=self._first,
             last=self._at - 1,
-            value=value,
+            value=value if self._has_all_units else None,
             decimals=self._decimals if self._operands == 1 and not self._signs else None,
+            is_percent=self._is_percent,
             leading=None if sign.text == "-" else self._leading,
             signs=self._signs,
+            divides=self._divides,
             doubtful=self._doubtful,
         )
 
@@ -214,6 +153,7 @@ class _Parser:
             operand = self._product(depth)
             if self._reading.relative_percent and self._is_percentage(start):
                 operand *= total
+            self._divides = False
             total = _capped(total + operand if sign.text == "+" else total - operand)
         return total
 
@@ -223,14 +163,25 @@ class _Parser:
 
     def _product(self, depth: int) -> Fraction:
         product = self._factor(depth)
+        divides = False
         while sign := self._sign_ahead("*/"):
-            nested = sign.text == "/" and self._reading.nested_division
-            part = self._fraction(tight=glued(sign, self._peek())) if nested else None
-            operand = part or self._factor(depth)
+            operand = self._nested_fraction(sign) or self._factor(depth)
             if sign.text == "/" and not operand:
-                raise _Unreadable
+                raise Unreadable
             product = _capped(product * operand if sign.text == "*" else product / operand)
+            divides |= sign.text == "/"
+            self._divides = divides
         return product
+
+    def _nested_fraction(self, sign: Lexeme) -> Fraction | None:
+        """Read the fraction after a division sign: `10/1/2` and `60 / 5/2`."""
+        if sign.text != "/" or not self._reading.nested_division:
+            return None
+        above, bar, below = (self._peek(ahead) for ahead in range(3))
+        stands_apart = not glued(sign, above) and glued(above, bar)  # unlike that of `100/10/2`
+        if above.value >= below.value and not stands_apart:
+            return None
+        return self._fraction(tight=glued(sign, above))
 
     def _sign_ahead(self, signs: str) -> Lexeme | None:
         """Step over unit words and one of the signs, if an operand follows it."""
@@ -271,7 +222,7 @@ class _Parser:
                 return None
             index += 1
         signed = self._peek(index - self._at).text == "+"  # "5 * +3" is odd, "5 * -3" is not
-        if index < len(self._pieces) and not signed and _starts(self._pieces, index, self._pairs):
+        if index < len(self._pieces) and not signed and starts(self._pieces, index, self._pairs):
             return index
         return None
 
@@ -288,7 +239,7 @@ class _Parser:
 
     def _factor(self, depth: int) -> Fraction:
         if depth > DEPTH_MAX:
-            raise _Unreadable
+            raise Unreadable
         sign = self._peek()
         if _is_prefix(sign) and glued(sign, self._peek(1)):
             self._at += 1
@@ -300,6 +251,7 @@ class _Parser:
             if not self._reading.plain_percent:
                 base /= 100
                 self._decimals += 2
+                self._is_percent = True
         if self._peek().kind is Kind.MONEY:
             self._at += 1
         if self._leading is None:
@@ -309,7 +261,9 @@ class _Parser:
         if self._peek().kind is Kind.SIGN and self._peek().text == "^":
             self._at += 1
             self._signs += "^"
-            return _power(base, self._factor(depth + 1))
+            exponent = self._factor(depth + 1)
+            self._divides = False
+            return _power(base, exponent)
         return base
 
     def _primary(self, depth: int) -> Fraction:
@@ -325,20 +279,21 @@ class _Parser:
             self._signs += "/"
             above, below = self._group(depth), self._group(depth)
             if not below:
-                raise _Unreadable
+                raise Unreadable
+            self._divides = True
             return above / below
         return self._group(depth)
 
     def _group(self, depth: int) -> Fraction:
         close = self._pairs.get(self._at)
         if close is None:
-            raise _Unreadable
+            raise Unreadable
         self._at += 1
         self._skip_words(close)
         value = self._sum(depth + 1)
         self._skip_words(close)
         if self._at != close:
-            raise _Unreadable
+            raise Unreadable
         self._at += 1
         return value
 
@@ -350,15 +305,27 @@ class _Parser:
         self._at += 1
         self._operands += 1
         if self._operands > OPERANDS_MAX:
-            raise _Unreadable
+            raise Unreadable
         self._decimals = piece.decimals
         value = piece.value + (self._rest_of_mixed(piece) or 0)
         if self._reading.endless_thirds:
             in_all = 100 if self._peek().kind is Kind.PERCENT else 1
             value = in_all * _with_thirds(value / in_all, piece.decimals + 2 * (in_all > 1))
+        if self._reading.converted:
+            value *= self._size_of_unit()
         if self._reading.scaling_words:
             value *= words.SCALING.get(self._peek().text, 1)
         return value
+
+    def _size_of_unit(self) -> int:
+        """Return the size of the unit beside the number that was just read."""
+        start = self._at - 2
+        before = self._pieces[start] if start >= self._first else _END
+        for unit in (self._peek(), before):
+            if unit.text in words.MEASURES:
+                return words.MEASURES[unit.text][1]
+        self._has_all_units = False
+        return 1
 
     def _rest_of_mixed(self, whole: Lexeme) -> Fraction | None:
         """Read on from a whole number to the fraction of `2 1/2` or `2 and 1/2`."""
@@ -379,7 +346,7 @@ class _Parser:
 
 def _capped(value: Fraction) -> Fraction:
     if max(value.numerator.bit_length(), value.denominator.bit_length()) > BITS_MAX:
-        raise _Unreadable
+        raise Unreadable
     return value
 
 
@@ -393,5 +360,5 @@ def _with_thirds(value: Fraction, decimals: int) -> Fraction:
 
 def _power(base: Fraction, exponent: Fraction) -> Fraction:
     if exponent.denominator != 1 or not 0 <= exponent <= EXPONENT_MAX:
-        raise _Unreadable
+        raise Unreadable
     return _capped(base**exponent.numerator)

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from node.verification.arithmetic import vocabulary as words
 from node.verification.arithmetic.agreement import agree
-from node.verification.arithmetic.expressions import Reading, Stretch
+from node.verification.arithmetic.expressions import Reading
 from node.verification.arithmetic.lexemes import Kind, Lexeme
 from node.verification.arithmetic.sides import left_of, right_of
+from node.verification.arithmetic.stretches import Stretch
 
 _HUNDRED = 100
+_THIRDS = ("33", "66", "67")
 
 
 def holds(
@@ -24,22 +26,34 @@ def holds(
         right = right_of(Stretch.read(after.pieces, reading), goes_on=goes_on)
         assert left is not None
         assert right is not None
-        read = left.value is not None and right.value is not None
-        if read and agree(left, equal, right):
+        if left.value is None or right.value is None:
+            continue
+        if left.value == right.value or (not reading.converted and agree(left, equal, right)):
             return True
     return False
+
+
+def is_doubted(before: Stretch, equal: Lexeme, after: Stretch, *, goes_on: bool) -> bool:
+    """Tell whether a sum of dozens and ones holds only if "dozen" is no number."""
+    left = left_of(before)
+    assert left is not None
+    adds = left.computes and set(left.expression.signs) <= {"+", "-"}
+    if not adds or all(one.text not in words.SCALING for one in left.own):
+        return False
+    return not holds(before, equal, after, [Reading(scaling_words=True)], goes_on=goes_on)
 
 
 def usual(before: Stretch, after: Stretch) -> Iterator[Reading]:
     """Yield the readings that confirm an equation."""
     pieces = (*before.pieces, *after.pieces)
-    percent = any(one.kind is Kind.PERCENT for one in after.pieces)
-    if percent or _is_plain_percent(before.pieces):
-        yield Reading(plain_percent=True)
+    if _has_percent(after.pieces) and any(one.value == _HUNDRED for one in pieces):
+        yield Reading(plain_percent=True)  # "10 / 50 * 100 = 20%", "9 / 27 * 100% = 33.333%"
     if len([one for one in pieces if one.kind is Kind.SIGN and one.text == "/"]) > 1:
         yield Reading(nested_division=True)
     if any(one.text in words.SCALING for one in pieces):
         yield Reading(scaling_words=True)
+    if len([one for one in pieces if one.text in words.MEASURES]) > 1:
+        yield Reading(converted=True)
     if _adds_percent(before.pieces):
         yield Reading(relative_percent=True)
 
@@ -47,8 +61,14 @@ def usual(before: Stretch, after: Stretch) -> Iterator[Reading]:
 def loose(before: Stretch, after: Stretch) -> Iterator[Reading]:
     """Yield the readings that confirm nothing, and yet leave an equation open."""
     pieces = (*before.pieces, *after.pieces)
-    if any(one.decimals > 1 or one.kind is Kind.PERCENT for one in pieces):
+    if _has_percent(after.pieces) or _is_unit_of_factor(before.pieces):
+        yield Reading(plain_percent=True)  # "3 + 2 = 5%"
+    if any(one.text.endswith(_THIRDS) for one in pieces if one.kind is Kind.NUMBER):
         yield Reading(endless_thirds=True)
+
+
+def _has_percent(pieces: Sequence[Lexeme]) -> bool:
+    return any(one.kind is Kind.PERCENT for one in pieces)
 
 
 def _adds_percent(pieces: Sequence[Lexeme]) -> bool:
@@ -59,12 +79,10 @@ def _adds_percent(pieces: Sequence[Lexeme]) -> bool:
     )
 
 
-def _is_plain_percent(pieces: Sequence[Lexeme]) -> bool:
-    """Tell whether a percent sign may be a mere unit: in `* 100%`, and in `/ 75%`."""
-    for index, piece in enumerate(pieces):
-        if piece.kind is Kind.PERCENT and index:
-            if pieces[index - 1].value == _HUNDRED:
-                return True
-            if index > 1 and pieces[index - 2].text == "/":
-                return True
-    return False
+def _is_unit_of_factor(pieces: Sequence[Lexeme]) -> bool:
+    """Tell whether a percent sign may be a mere unit: "1 / 5 * 100% = 20", "184 / 92% = 2"."""
+    return any(
+        sign.text == "/" or (sign.text == "*" and number.value == _HUNDRED)
+        for sign, number, percent in zip(pieces, pieces[1:], pieces[2:], strict=False)
+        if percent.kind is Kind.PERCENT
+    )

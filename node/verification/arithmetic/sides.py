@@ -11,9 +11,10 @@ from fractions import Fraction
 from itertools import pairwise
 
 from node.verification.arithmetic import vocabulary as words
-from node.verification.arithmetic.expressions import UNIT_WORDS_MAX, Expression, Stretch
+from node.verification.arithmetic.expressions import UNIT_WORDS_MAX, Expression
 from node.verification.arithmetic.lexemes import Kind, Lexeme
 from node.verification.arithmetic.neighbours import glued
+from node.verification.arithmetic.stretches import Stretch
 
 _SPOKEN = frozenset({Kind.WORD, Kind.MONEY})
 _UNCLEAR = frozenset(

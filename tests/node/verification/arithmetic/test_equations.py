@@ -28,7 +28,7 @@ RIGHT = [
     "17/3 = 5 and 2/3", "½ + ¼ = ¾", "2½ * 2 = 5", "20% of 50 = 10", "20% of the 50 = 10",
     "50 * 20% = 10", "3/4 of 20 = 15", "1/4th of 20 = 5", "20 percent of 50 = 10",
     "10/50 * 100 = 20%", "10/50 = 20%", "50% + 20% = 70%", "9 / 27 * 100% = 33.333%",
-    "100 - 40 = 60 percent", "$184/92% = $2", "1,000 + 2,500 = 3,500", "$1,234.50 × 2 = $2,469",
+    "100 - 40 = 60 percent", "1,000 + 2,500 = 3,500", "$1,234.50 × 2 = $2,469",
     "1 000 000 + 500 000 = 1 500 000", "10 / 1/2 = 20", "48 / 2 / 3 = 8",
     # Money and units.
     "$5 * 3 = $15", "$2 - $5 = $-3", "$2 - $5 = -$3", "5$ * 3 = 15$", "€2.50 + €2.50 = €5",
@@ -204,6 +204,8 @@ def test_a_quotient_may_be_rounded_or_cut_off_and_nothing_else(
     (found,) = equations(text)
 
     near = off == 0 or abs(written - scaled) <= Fraction(1, 2)
+    if not decimals and scaled < 1:
+        near = False
     assert found.truth is (Truth.RIGHT if near else Truth.WRONG)
 
 

@@ -10,10 +10,10 @@ from node.verification.arithmetic.expressions import (
     OPERANDS_MAX,
     Expression,
     Reading,
-    Stretch,
 )
 from node.verification.arithmetic.lexemes import lexemes
 from node.verification.arithmetic.neighbours import settled
+from node.verification.arithmetic.stretches import Stretch
 
 
 def read(text: str, reading: Reading | None = None) -> list[Expression]:

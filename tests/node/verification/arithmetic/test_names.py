@@ -37,7 +37,7 @@ def test_a_number_that_is_a_name_is_worth_nothing(text: str) -> None:
     "text",
     ["11 am + 3 hours = 2 pm", "May 25 + 10 days = June 4", "11 = 1 (mod 10)",
      "25 x 4 = $1 (cents)",
-     "90 minutes = 1 hour and 30 minutes", "3 quarters + 2 dimes = $0.95", "0.33 x 60 = 20",
+     "90 minutes = 1 hour and 30 minutes", "0.33 x 60 = 20",
      "33% of 60 = 20", "0.67 * 60 = 40", "2 m + 4 = 10", "20 - 3 g = 5"],
 )  # fmt: skip
 def test_what_may_be_meant_otherwise_is_left_open(text: str) -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from node.verification.arithmetic.expressions import Stretch
 from node.verification.arithmetic.lexemes import lexemes
 from node.verification.arithmetic.neighbours import settled
 from node.verification.arithmetic.sides import Side, left_of, right_of
+from node.verification.arithmetic.stretches import Stretch
 
 
 def left(text: str) -> Side:
