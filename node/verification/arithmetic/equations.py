@@ -17,7 +17,7 @@ from node.verification.arithmetic.lexemes import Kind, Lexeme, lexemes
 from node.verification.arithmetic.lines import read_on, with_sums_joined
 from node.verification.arithmetic.marks import set_apart
 from node.verification.arithmetic.neighbours import glued, settled
-from node.verification.arithmetic.readings import holds, is_doubted, loose, usual
+from node.verification.arithmetic.readings import SCALED, adds_dozens, holds, loose, usual
 from node.verification.arithmetic.sides import Side, left_of, right_of
 from node.verification.arithmetic.stretches import Stretch
 
@@ -112,8 +112,9 @@ def _is_equality(pieces: Sequence[Lexeme], ends: Sequence[int], which: int) -> b
 def _equation(before: Stretch, equal: Lexeme, after: Stretch, *, goes_on: bool) -> Equation:
     left, right = left_of(before), right_of(after, goes_on=goes_on)
     truth = _truth(left, equal, right)
-    if truth is Truth.RIGHT and is_doubted(before, equal, after, goes_on=goes_on):
-        truth = Truth.UNREAD
+    if truth is Truth.RIGHT and left and adds_dozens(left):
+        if not holds(before, equal, after, [SCALED], goes_on=goes_on):
+            truth = Truth.UNREAD
     elif left and right and truth in {Truth.WRONG, Truth.UNREAD}:
         if holds(before, equal, after, usual(before, after), goes_on=goes_on):
             truth = Truth.RIGHT
@@ -149,7 +150,8 @@ def _where_they_differ(left: Side, equal: Lexeme, right: Side) -> Truth:
         return Truth.WRONG if left.bare and right.bare else Truth.UNREAD
     if _states_a_fact(left, equal, right):
         return Truth.NAMING
-    is_share = left.is_fraction and left.value < 1  # "Remaining 2/3 = 40"
+    assert right.value is not None
+    is_share = left.is_fraction and left.value < 1 <= right.value  # "Remaining 2/3 = 40"
     return Truth.UNREAD if left.named and (left.bare or is_share) else Truth.WRONG
 
 

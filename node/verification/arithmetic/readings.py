@@ -10,9 +10,10 @@ from node.verification.arithmetic import vocabulary as words
 from node.verification.arithmetic.agreement import agree
 from node.verification.arithmetic.expressions import Reading
 from node.verification.arithmetic.lexemes import Kind, Lexeme
-from node.verification.arithmetic.sides import left_of, right_of
+from node.verification.arithmetic.sides import Side, left_of, right_of
 from node.verification.arithmetic.stretches import Stretch
 
+SCALED = Reading(scaling_words=True)
 _HUNDRED = 100
 _THIRDS = ("33", "66", "67")
 
@@ -33,14 +34,12 @@ def holds(
     return False
 
 
-def is_doubted(before: Stretch, equal: Lexeme, after: Stretch, *, goes_on: bool) -> bool:
-    """Tell whether a sum of dozens and ones holds only if "dozen" is no number."""
-    left = left_of(before)
-    assert left is not None
-    adds = left.computes and set(left.expression.signs) <= {"+", "-"}
-    if not adds or all(one.text not in words.SCALING for one in left.own):
-        return False
-    return not holds(before, equal, after, [Reading(scaling_words=True)], goes_on=goes_on)
+def adds_dozens(left: Side) -> bool:
+    """Tell whether "dozen" or the like stands within a sum: "2 dozen + 3" is not 5."""
+    signs = set(left.expression.signs)
+    return (
+        left.computes and signs <= {"+", "-"} and any(one.text in words.SCALING for one in left.own)
+    )
 
 
 def usual(before: Stretch, after: Stretch) -> Iterator[Reading]:
@@ -51,7 +50,7 @@ def usual(before: Stretch, after: Stretch) -> Iterator[Reading]:
     if len([one for one in pieces if one.kind is Kind.SIGN and one.text == "/"]) > 1:
         yield Reading(nested_division=True)
     if any(one.text in words.SCALING for one in pieces):
-        yield Reading(scaling_words=True)
+        yield SCALED
     if len([one for one in pieces if one.text in words.MEASURES]) > 1:
         yield Reading(converted=True)
     if _adds_percent(before.pieces):

@@ -108,10 +108,11 @@ class Side:
 
     @property
     def has_odd_letter(self) -> bool:
-        """Whether such a letter stands by some of its numbers and not by others: "2 m + 4"."""
+        """Whether such a letter stands by some numbers of a sum and not by others: "2 m + 4"."""
         numbers = sum(one.kind is Kind.NUMBER for one in self.own)
         pieces = (*self.own, *self.after[:1])
-        return 0 < sum(one.text in words.LETTER_UNITS for one in pieces) < numbers
+        letters = sum(one.text in words.LETTER_UNITS for one in pieces)
+        return set(self.expression.signs) <= {"+", "-"} and 0 < letters < numbers
 
     def _unit_pieces(self) -> Iterator[Lexeme]:
         yield from (one for one in self.own if one.kind in {Kind.MONEY, Kind.PERCENT})

@@ -94,12 +94,12 @@ LETTER_UNITS = frozenset("gmlh")
 `2m`, a letter is an unknown."""
 
 LABELS = _listed(
-    "step day week month year part case problem question chapter grade level page book train "
+    "step day week month year part case problem question chapter grade level page "
     "january february march april may june july august september october november december"
 )
 """Before a number they make a name of it: "Step 1 - 3 + 2 = 5" does not subtract."""
 FUNCTIONS = _listed(
-    "root square cube sqrt cbrt log ln lg exp sin cos tan cot sec csc abs floor ceil round max min "
+    "root square cube sqrt cbrt log ln lg exp sin cos tan cot sec csc abs "
     "gcd gcf hcf lcm mod modulo factorial factor factors multiple multiples divisor divisors"
 )
 """Before a number, or with "of" between, they make another one of it: "the square of 5"."""

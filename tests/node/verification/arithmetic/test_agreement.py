@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - signs that look alike are what is tested
 """Rounding, converting and the other readings: what they confirm, and what they must not."""
 
 import pytest
