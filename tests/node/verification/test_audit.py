@@ -122,7 +122,9 @@ def test_what_is_quoted_shows_what_is_hidden(submission: Make) -> None:
     "unit",
     ["(", "(1+", ")", "1+", "9^", "9*", "1/", "1 1/2 ", "1 a ", "a ", "=", "1=", "-", "$", "%",
      "\\frac{", "**", "2**", "\n", "\n= ", " .", "1,", "1.", "1 000 ", " 000", "\u200b", "20% of ",
-     "1/3+", "(a", "1 and ", "1x", "1(1)", "1/(1+", "1=(-", "9", "\\", "a-", "a'", "- \n"],
+     "1/3+", "(a", "1 and ", "1x", "1(1)", "1/(1+", "1=(-", "9", "\\", "a-", "a'", "- \n",
+     "1\n+ ", "1 +\n", "1=\n", "1, = ", "1+1->1", "<<", "<<1=1>>", "\\(1", "a_1 ", "1 : 1",
+     "9^1/1/1=1=\n", "1 1/2 +1 1+1%=", "1.33*1=", "1 dozen + 1=1 ", "1 foot + 1 inch=1 inch "],
     ids=ascii,
 )  # fmt: skip
 def test_no_text_of_legal_size_costs_more_than_moments(submission: Make, unit: str) -> None:

@@ -209,7 +209,7 @@ def test_a_quotient_may_be_rounded_or_cut_off_and_nothing_else(
     assert found.truth is (Truth.RIGHT if near else Truth.WRONG)
 
 
-@given(st.text(alphabet=st.sampled_from("0123456789+-*/=()[]{}^.,%$ \nax½²\\≈"), max_size=60))
+@given(st.text(alphabet=st.sampled_from("0123456789+-*/=()[]{}^.,%$ \nax½²\\≈<>:_→"), max_size=60))
 @settings(deadline=None, max_examples=300)
 def test_no_arithmetic_looking_text_breaks_the_reader(text: str) -> None:
     for found in equations(text):
