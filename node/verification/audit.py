@@ -16,7 +16,7 @@ from node.verification.marks import joined
 from node.verification.submission import Submission
 
 TEXT_CHARACTERS_MAX = 16_384
-"""A text swarm's longest completion by default. Made to be slow, it takes about 0.3 s."""
+"""A text swarm's longest completion by default. Made to be slow, it takes about half a second."""
 
 
 class EquationAudit:
