@@ -17,7 +17,7 @@ HONEST, MALICIOUS = 3, 1
 """How many there are unless the command line says: without an attack, and with one."""
 NODES_MAX = 64
 
-DEFENCE_NAMES = ("none", "paper", "default")
+DEFENCE_NAMES = ("default", "paper", "paper_judge", "top_p", "min_p", "none")
 """As `node.verification.defences` has them, whose import takes seconds."""
 
 SILENCE_S = 20.0
