@@ -44,7 +44,8 @@ def settings_for(saved: Saved, loaded: Loaded) -> EngineSettings:
             noted = values.get(section, now)
             assert isinstance(noted, dict)
             said_now = {key: now[key] for where, key in loaded.origins if where == section}
-            values[section] = noted | said_now
+            # Another release may have had a key that this one has not.
+            values[section] = {key: noted[key] for key in noted.keys() & now.keys()} | said_now
     values["data_dir"] = str(loaded.config.data_dir)
     return read_settings(EngineSettings, values, where="the ledger's settings")
 

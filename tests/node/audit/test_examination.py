@@ -1,7 +1,9 @@
 """What was heard is judged again as it was judged then, as far as its weights are kept."""
 
+import json
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from node.audit.contributions import Saved, saved_contribution
 from node.audit.examination import Examination, examine
 from node.config import Loaded
 from node.faults import CheckpointFault, ConfigFault, ModelFault
+from node.ledger import SETTINGS, Ledger
 from protocol.contribution import Contribution
 from protocol.parameters import Encoding
 
@@ -252,3 +255,18 @@ def test_a_swarm_of_texts_is_judged_by_this_nodes_own_tokens(
     assert "All" in marked(found, 0)
     assert "".join(spoilt.text[token.start : token.end] for token in spoilt.tokens) == spoilt.text
     assert {token.margin for token in spoilt.tokens} == {None} or found.weights.named
+
+
+def test_what_another_release_noted_of_its_settings_is_passed_over(
+    own_life: Any, loaded: Load
+) -> None:
+    """A ledger outlives the names of keys."""
+    with closing(Ledger(own_life.run_dir / "ledger.db")) as ledger:
+        noted = json.loads(ledger.noted(SETTINGS) or "")
+        noted["verify"] |= {"judge": "builtin", "defence": "paper"}
+        del noted["judge"]
+        ledger.note(SETTINGS, json.dumps(noted))
+
+    found = examine(asked(own_life, own_life.by(1, LAST)), loaded(own_life))
+
+    assert [one.stage for one in found.completions[0].verdicts] == ["top_k"]
