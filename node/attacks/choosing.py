@@ -3,9 +3,9 @@
 Each completion by itself is what the policy writes; the choice among many is the attack. What
 is wanted is length, since of all wishes a choice can grant that is the plainest.
 
-Who holds many keys can choose among identities in earnest, before it joins: it then hands in
-what each is bound to write, and has won no more than the luck of its prompts. `OtherIdentity`
-is the same wish without joining.
+Who holds many keys can choose among identities in earnest. Before a round's weights are known that
+wins no more than the luck of its prompts; after that, the best of what all its keys are bound to
+write, which only the price of a key stands against. `OtherIdentity` is the same wish without joining.
 """
 
 import dataclasses
