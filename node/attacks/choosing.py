@@ -5,7 +5,7 @@ is wanted is length, since of all wishes a choice can grant that is the plainest
 
 Who holds many keys can choose among identities in earnest. Before a round's weights are known that
 wins no more than the luck of its prompts; after that, the best of what all its keys are bound to
-write, which only the price of a key stands against. `OtherIdentity` is the same wish without joining.
+write, which only the price of a key stands against. `OtherIdentity` is the same without joining.
 """
 
 import dataclasses
