@@ -240,6 +240,7 @@ class Engine:
             CheckpointFault: It is of another model.
         """
         self._trainer.restore(snapshot)
+        self._standings.restore(snapshot.state["standings"])
         kin = self._verifier.readings.kin
         kin.restore(snapshot.state["verifier"]["weights"], snapshot.kept)
         return kin.turn_back(named)

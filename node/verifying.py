@@ -5,6 +5,11 @@ Plain values; no stage, model or file is known here.
 
 from dataclasses import dataclass
 
+MARGIN_SAME = 5e-4
+"""In nats: by how much a token may miss what its noise chooses, among equal weights."""
+TAIL_MASS_NOISE = 1e-12
+"""Less of a probability is rounding of sums; its logarithm would be noise."""
+
 ALL_STAGES = "*"
 """In a list of stages: all that the others do not name."""
 
@@ -36,10 +41,11 @@ class VerifySettings:
     """Ask the stages for strangers about authors too whose weights are known, and replayed."""
     kept_mib: int = 256
     """Room for the weights of the last two rounds: with it an author that is a round behind is
-    replayed exactly, without it within `margin_stale`, and is a stranger besides."""
+    replayed exactly, without it within `margin_stale`, and is a stranger besides; so is one that
+    holds these weights in shorter numbers where there is no room for those."""
     margin_rounded: float = 0.1
     """By how much, in nats, a token may miss what its noise chooses, where the author holds these
-    weights in another number type."""
+    weights in another number type, or this node itself in bfloat16 or float16."""
     margin_stale: float = 2.5
     """The same where it holds weights of a round or two ago of which this node keeps the name
     only."""
@@ -66,8 +72,16 @@ class VerifySettings:
     def __post_init__(self) -> None:
         """Refuse numbers by which no completion could be told from another."""
         _check_shares(self, "undecided_weight", "near_copies")
-        _check_inside(self, "tail_mass_min", "top_p", "min_p")
-        _check_above(self, 0, "deviations_max", "margin_rounded")
+        _check_inside(self, "top_p", "min_p")
+        _check_above(self, 0, "deviations_max")
+        if not TAIL_MASS_NOISE < self.tail_mass_min < 1.0:
+            raise ValueError(
+                f"tail_mass_min must be between {TAIL_MASS_NOISE} and 1, not {self.tail_mass_min}"
+            )
+        if not MARGIN_SAME <= self.margin_rounded < float("inf"):
+            raise ValueError(
+                f"margin_rounded must be at least {MARGIN_SAME}, not {self.margin_rounded}"
+            )
         if not self.margin_stale >= self.margin_rounded:
             raise ValueError(
                 f"margin_stale must be at least margin_rounded, not {self.margin_stale}"

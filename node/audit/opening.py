@@ -75,7 +75,7 @@ def engine_for(settings: EngineSettings, stages: Sequence[str]) -> Engine:
     unknown = sorted(set(stages) - set(engine.stages))
     if unknown:
         cause = f"--stages {','.join(stages)}: there is no stage {unknown[0]!r} here."
-        raise ConfigFault(cause, fix=f"There are {', '.join(engine.stages)}.")
+        raise ConfigFault(cause, fix=f"There are {', '.join(engine.stages) or 'none'}.")
     return engine
 
 

@@ -89,6 +89,7 @@ class _Sum:
         """Let the rounds that have passed weigh on what is held; rounds never run backwards."""
         if self.is_allowed and round_index > self.round_index and self.excess < 0.0:
             self.excess = self.variance = self.completions = 0.0
+            self.is_allowed = False
         kept = 0.5 ** (max(0, round_index - self.round_index) / half_life)
         self.excess *= kept
         self.variance *= kept * kept

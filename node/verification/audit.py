@@ -16,7 +16,7 @@ from node.verification.marks import joined
 from node.verification.submission import Submission
 
 TEXT_CHARACTERS_MAX = 16_384
-"""A text swarm's longest completion by default. Made to be slow, it takes about half a second."""
+"""A text swarm's longest completion by default. Made to be slow, it takes about a second."""
 
 
 class EquationAudit:

@@ -22,13 +22,12 @@ import torch
 from torch import Tensor
 
 from node.policy import Candidates, SamplingParameters, candidates, gumbel
+from node.verifying import TAIL_MASS_NOISE
 
 _TOP_P_MIN = 1e-9
 """A filter always keeps the likeliest token; this mass is below any model's."""
 _RANKED_MAX = 256
 """A vocabulary of 150 000 is not sorted at every place, only to know what lies far out in it."""
-TAIL_MASS_MIN = 1e-12
-"""Rounding of sums; the logarithm of less would be noise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +186,13 @@ def _surprise(scores: Tensor, normaliser: Tensor) -> tuple[Tensor, Tensor]:
     likeliest = scores.topk(min(_RANKED_MAX, scores.shape[1])).values
     mass = (likeliest - normaliser[:, None]).exp().to(torch.float64)
     up_to = mass.cumsum(-1)
-    surprise = (1 - up_to + mass).clamp_(min=TAIL_MASS_MIN).log_().neg_()
+    surprise = (1 - up_to + mass).clamp_(min=TAIL_MASS_NOISE).log_().neg_()
     mean = (mass * surprise).sum(-1)
     square = (mass * surprise * surprise).sum(-1)
     whole = up_to[:, -1]
     if scores.shape[1] > _RANKED_MAX:
         all_kept = (scores - normaliser[:, None]).exp().to(torch.float64).sum(-1)
-        tail = (all_kept - whole).clamp_(min=TAIL_MASS_MIN)
+        tail = (all_kept - whole).clamp_(min=TAIL_MASS_NOISE)
         mean += tail * (1 - tail.log())
         square += tail * (tail.log().square() - 2 * tail.log() + 2)
         whole = all_kept

@@ -14,20 +14,26 @@ from node.verification.submission import Submission
 class Completeness:
     """Refuses all of a contribution that has a gap, a repetition or a place too many.
 
+    A place is not filled by what cannot be anybody's sample: nothing, or more tokens than the
+    swarm allows.
+
     Args:
         completions_per_author: How many each author owes for a prompt.
+        tokens_max: Of a sample.
     """
 
     name = "completeness"
 
-    def __init__(self, completions_per_author: int) -> None:
+    def __init__(self, completions_per_author: int, tokens_max: int) -> None:
         self._owed = completions_per_author
+        self._tokens_max = tokens_max
 
     def judge(self, items: Sequence[Submission], *, own: Sequence[Submission]) -> list[Verdict]:  # noqa: ARG002 - a stage's signature
         """Return one verdict for each item."""
         places: dict[tuple[int, int, str], Counter[int]] = {}
         for item in items:
-            places.setdefault(item.contribution, Counter())[item.index] += 1
+            is_sample = 0 < len(item.tokens) <= self._tokens_max
+            places.setdefault(item.contribution, Counter())[item.index] += is_sample
         faults = {contribution: self._fault(found) for contribution, found in places.items()}
         return [
             Verdict(
@@ -41,7 +47,7 @@ class Completeness:
         ]
 
     def _fault(self, found: Counter[int]) -> str:
-        missing = [place for place in range(self._owed) if place not in found]
+        missing = [place for place in range(self._owed) if not found[place]]
         repeated = sorted(place for place, times in found.items() if times > 1)
         foreign = sorted(place for place in found if not 0 <= place < self._owed)
         faults = {"missing": missing, "repeated": repeated, "not owed": foreign}

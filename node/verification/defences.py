@@ -130,10 +130,15 @@ def pipeline_of(ground: Ground) -> tuple[Pipeline, RefusalSettings]:
     """Return a defence's stages, ready to judge, and what their refusals do.
 
     Raises:
-        ConfigFault: There is no such defence, or it lacks a judge.
+        ConfigFault: There is no such defence, it lacks a judge, or proves nothing of weights.
         ValueError: An action is set for a stage that the defence does not have, or two are.
     """
-    stages, own_actions = _stages_of(defence_named(ground.settings.defence), ground)
+    defence = defence_named(ground.settings.defence)
+    if ground.settings.requires_kin and not _proves(defence, ground.form.encoding):
+        cause = "[verify] requires_kin: nobody's weights are proven here."
+        fix = "Leave it out, or use defence = default in a swarm of tokens."
+        raise ConfigFault(cause, fix=fix)
+    stages, own_actions = _stages_of(defence, ground)
     actions = actions_of(ground.settings)
     default = actions.pop(ALL_STAGES, None)
     settings = RefusalSettings(
@@ -170,6 +175,10 @@ def actions_of(settings: VerifySettings) -> dict[str, Action]:
                 raise ValueError(f"the stage {stage!r} has two actions")
             found[stage] = action
     return found
+
+
+def _proves(defence: Defence, encoding: Encoding) -> bool:
+    return defence is Defence.DEFAULT and encoding is Encoding.TOKENS
 
 
 Stages = Sequence[Stage | tuple[Stage, ...]]
@@ -213,8 +222,8 @@ def _default(ground: Ground) -> tuple[Stages, dict[str, Action]]:
     actions = {vetoing.name: Action.VETO for vetoing in (length, *last)}
     actions[EquationAudit.name] = Action.WITHHOLD
     if ground.form.encoding is Encoding.TEXT:  # whose tokens are not its author's
-        whole = Completeness(ground.owed)
-        return [form, whole, *audits, _surprisal(ground, asks_kin=True), *last], actions
+        whole = Completeness(ground.owed, ground.form.tokens_max)
+        return [(form, whole), *audits, _surprisal(ground, asks_kin=True), *last], actions
     replay = Replay(
         readings,
         ReplaySettings(

@@ -16,6 +16,7 @@ from node.verification.kinship import Kinship
 from node.verification.marks import over, unreadable
 from node.verification.readings import Reading, Readings
 from node.verification.submission import Submission
+from node.verifying import MARGIN_SAME
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +38,7 @@ class ReplaySettings:
             equal weights: else naming unknown weights would be a way round the replay.
     """
 
-    same: float = 5e-4
+    same: float = MARGIN_SAME
     rounded: float = 0.1
     stale: float = 2.5
     requires_kin: bool = False

@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from node.verdict import Reason, Verdict
-from node.verification.choices import TAIL_MASS_MIN
 from node.verification.evidence import Evidence, Floats
 from node.verification.marks import over, spans, unreadable
 from node.verification.readings import Reading, Readings
 from node.verification.submission import Submission
+from node.verifying import TAIL_MASS_NOISE
 
 _VARIANCE_FLOOR = 1.0
 """In square nats: an author whose weights differ at all is sometimes surprising where this
@@ -30,7 +30,7 @@ policy is certain, and would otherwise be so infinitely."""
 
 def surprise(evidence: Evidence) -> Floats:
     """Return (T,) the surprise of each token, in nats."""
-    return -np.log(np.maximum(evidence.tail_mass, np.float32(TAIL_MASS_MIN)))
+    return -np.log(np.maximum(evidence.tail_mass, np.float32(TAIL_MASS_NOISE)))
 
 
 def excess(evidence: Evidence) -> tuple[float, float]:

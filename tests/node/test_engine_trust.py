@@ -15,7 +15,7 @@ from node.work import EngineSettings, Trained
 from protocol.beacon import HashChain
 from protocol.contribution import Completion, Contribution
 from protocol.identity import Keypair
-from protocol.parameters import Mode
+from protocol.parameters import Encoding, Mode
 from protocol.schedule import Schedule
 
 ME, PEER = (Keypair.from_seed(bytes([index]) * 32).peer_id for index in (1, 2))
@@ -191,3 +191,20 @@ def test_who_learns_from_kin_only_learns_from_no_stranger_but_one_it_trusts(
     assert known.policy_digest != before
     for other in (open_one, trusting):
         assert alone_with_peer(other, range(1), known=False)[0].policy_digest != before
+
+
+@pytest.mark.parametrize(
+    ("swarm", "defence"),
+    [
+        (replace(SMALL, encoding=Encoding.TEXT), "default"),
+        (SMALL, "paper"),
+        (SMALL, "none"),
+    ],
+)
+def test_kin_only_is_refused_where_nobodys_weights_are_proven(
+    settings: EngineSettings, swarm: SwarmSettings, defence: str
+) -> None:
+    verify = VerifySettings(requires_kin=True, defence=defence)
+
+    with pytest.raises(ConfigFault, match="requires_kin"):
+        Engine(replace(settings, swarm=swarm, verify=verify))

@@ -12,9 +12,9 @@ from node.verification.arithmetic.equations import Equation, Truth
 from node.verification.arithmetic.lexemes import Kind, Lexeme, lexemes
 from node.verification.arithmetic.neighbours import settled
 
-_SCALES = (Fraction(1), Fraction(100), Fraction(1, 100))
+_SCALES = frozenset({Fraction(1), Fraction(100), Fraction(1, 100)})
 """A quarter of a dollar is 25 cents, and a half is 50 percent."""
-_NUMERALS = words.COUNTING | words.SHARES
+_NUMERALS = words.COUNTING | words.SHARES | words.FEW | words.HALF_DAYS
 _BARE = frozenset({Kind.NUMBER, Kind.MONEY, Kind.PERCENT, Kind.WORD})
 
 
@@ -23,7 +23,8 @@ def from_nowhere(working: str, found: Sequence[Equation], answer: str) -> Fracti
 
     None is also the answer where nobody can say: the working computes nothing, holds what
     could not be read, or the answer is no plain number. Signs are left out of account, and so
-    are cents, percent and what is rounded to a whole number. Time is linear in the length.
+    are cents, percent, units of one scale and what is rounded to a whole number. Time is
+    linear in the length.
 
     Args:
         working: All that leads up to the answer.
@@ -37,10 +38,19 @@ def from_nowhere(working: str, found: Sequence[Equation], answer: str) -> Fracti
     named = {abs(piece.value) for piece in pieces if piece.kind is Kind.NUMBER}
     for equation in found:
         named |= {abs(side) for side in (equation.written, equation.expected) if side is not None}
-    if any(number * scale in named for scale in _SCALES):
+    if any(number * scale in named for scale in _SCALES | _ratios(pieces)):
         return None
     rounded = (value for value in named if value.denominator != 1)
     return None if any(abs(value - number) < 1 for value in rounded) else number
+
+
+def _ratios(pieces: Sequence[Lexeme]) -> set[Fraction]:
+    """Return by what the units that are named differ from the others of their scales."""
+    scales = {words.MEASURES[one.text][0] for one in pieces if one.text in words.MEASURES}
+    sizes = [
+        {size for scale, size in words.MEASURES.values() if scale == which} for which in scales
+    ]
+    return {Fraction(one, other) for each in sizes for one in each for other in each}
 
 
 def _plain(answer: str) -> Fraction | None:

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from node.verification.arithmetic import vocabulary as words
 from node.verification.arithmetic.agreement import agree, converts, is_about, mixes_units
-from node.verification.arithmetic.lexemes import Kind, Lexeme, lexemes
+from node.verification.arithmetic.lexemes import NOTHING, Kind, Lexeme, lexemes
 from node.verification.arithmetic.lines import read_on, with_sums_joined
 from node.verification.arithmetic.marks import set_apart
 from node.verification.arithmetic.neighbours import glued, settled
@@ -25,7 +25,6 @@ _CENTS = 100
 _ARROW = "=>"
 _LOOSE = frozenset({_ARROW, "equal"})
 """They join a sum and its result, and much else: "cut 12 into 4 equal 3 foot parts"."""
-_NOTHING = Lexeme(Kind.STOP, -1, -1, "")
 
 
 class Truth(Enum):
@@ -95,10 +94,16 @@ def _equations(pieces: Sequence[Lexeme]) -> Iterator[tuple[int, Equation]]:
         chained = after is not None and after[0] == start
         before = after[1] if after and chained else Stretch.read(pieces[start:at])
         after = at + 1, Stretch.read(pieces[at + 1 : stop])
-        goes_on = stop < len(pieces) and pieces[stop].kind is Kind.EQUALS
+        further = ends[which + 2] if which + 2 < len(ends) else len(pieces)
+        goes_on = stop < len(pieces) and _computes_on(pieces[stop:further])
         equation = _equation(before, pieces[at], after[1], goes_on=goes_on)
         if equation.truth is not Truth.NAMING or pieces[at].kind is Kind.EQUALS:
             yield pieces[at].start, equation
+
+
+def _computes_on(pieces: Sequence[Lexeme]) -> bool:
+    """Tell whether these are an equals sign and a number: what a running total runs on to."""
+    return pieces[0].kind is Kind.EQUALS and any(one.kind is Kind.NUMBER for one in pieces)
 
 
 def _is_equality(pieces: Sequence[Lexeme], ends: Sequence[int], which: int) -> bool:
@@ -188,11 +193,11 @@ def _has_unknown(before: Stretch, after: Stretch, *, beside_sums: bool) -> bool:
     """Tell whether a letter stands for a number, and not for a unit: "12 + 7 x", "= 20x"."""
     unknown = any(
         one.kind is Kind.LETTER and not (beside_sums and _is_spaced_unit(last, one))
-        for last, one in pairwise((_NOTHING, *before.pieces))
+        for last, one in pairwise((NOTHING, *before.pieces))
     )
     return unknown or any(
         one.kind is Kind.LETTER and not (beside_sums and last.kind is Kind.NUMBER)
-        for last, one in pairwise((_NOTHING, *after.pieces))
+        for last, one in pairwise((NOTHING, *after.pieces))
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from node.verification.arithmetic import vocabulary as words
-from node.verification.arithmetic.lexemes import Kind, Lexeme
+from node.verification.arithmetic.lexemes import NOTHING, Kind, Lexeme
 from node.verification.arithmetic.neighbours import OPERAND_STARTS, glued
 
 DEPTH_MAX = 24
@@ -26,7 +26,6 @@ _FILLERS_MAX = 3
 """Words between a sign and its number: "+ another 3"."""
 _SKIPPED = frozenset({Kind.WORD, Kind.MONEY})
 _UNKNOWN = frozenset({Kind.OPAQUE, Kind.LETTER})
-_END = Lexeme(Kind.STOP, -1, -1, "")
 
 
 class Unreadable(Exception):  # noqa: N818 - not an error: the text is outside the grammar
@@ -85,7 +84,7 @@ def starts(pieces: Sequence[Lexeme], at: int, pairs: dict[int, int]) -> bool:
     """Tell whether an operand starts here; a sign counts if it is glued to a number."""
     piece = pieces[at]
     if _is_prefix(piece):
-        after = pieces[at + 1] if at + 1 < len(pieces) else _END
+        after = pieces[at + 1] if at + 1 < len(pieces) else NOTHING
         return (
             after.kind in OPERAND_STARTS and glued(piece, after) and starts(pieces, at + 1, pairs)
         )
@@ -144,7 +143,7 @@ class Parser:
 
     def _peek(self, ahead: int = 0) -> Lexeme:
         index = self._at + ahead
-        return self._pieces[index] if index < len(self._pieces) else _END
+        return self._pieces[index] if index < len(self._pieces) else NOTHING
 
     def _sum(self, depth: int) -> Fraction:
         total = self._product(depth)
@@ -320,7 +319,7 @@ class Parser:
     def _size_of_unit(self) -> int:
         """Return the size of the unit beside the number that was just read."""
         start = self._at - 2
-        before = self._pieces[start] if start >= self._first else _END
+        before = self._pieces[start] if start >= self._first else NOTHING
         for unit in (self._peek(), before):
             if unit.text in words.MEASURES:
                 return words.MEASURES[unit.text][1]

@@ -59,6 +59,9 @@ class Lexeme:
     decimals: int = 0
 
 
+NOTHING = Lexeme(Kind.STOP, -1, -1, "")
+"""Beside the first piece and the last."""
+
 # `\w` takes in fractions and raised digits of one character, which are no letters.
 _NO_LETTERS = "".join(words.VULGAR) + "\xb2\xb3\xb9\u2070-\u208e"
 _LETTERS = rf"[^\W\d_{_NO_LETTERS}]+"
@@ -216,6 +219,9 @@ def _sign(text: str, start: int, end: int) -> Lexeme | None:
 
 def _stop(text: str, start: int, end: int) -> Lexeme | None:
     sign = text[start]
+    dots = _ELLIPSIS.match(text, start)
+    if dots and {text[start - 1 : start], text[dots.end() : dots.end() + 1]} & words.SIGNS.keys():
+        return Lexeme(Kind.OPAQUE, start, dots.end(), "...")  # what a series leaves out
     after_digit = start > 0 and text[start - 1].isdecimal()
     if sign == ":" and _RATIO.match(
         text, start - 2 if text[start - 1 : start] == " " else start - 1

@@ -7,18 +7,17 @@ form, so that both are tried. It knows the order of the pieces and no values.
 from dataclasses import replace
 
 from node.verification.arithmetic import vocabulary as words
-from node.verification.arithmetic.lexemes import Kind, Lexeme
+from node.verification.arithmetic.lexemes import NOTHING, Kind, Lexeme
 from node.verification.arithmetic.neighbours import OPERAND_ENDS, OPERAND_STARTS, glued
 
 _NUMBER_ENDS = frozenset({Kind.NUMBER, Kind.CLOSE, Kind.PERCENT})
-_NOTHING = Lexeme(Kind.STOP, -1, -1, "")
 
 
 def read_on(found: list[Lexeme]) -> list[Lexeme]:
     """Leave out the stops beside equals signs: "12 + 7: = 19", or a result on the next line."""
     done: list[Lexeme] = []
     for piece in found:
-        before, last = (_NOTHING, _NOTHING, *done[-2:])[-2:]
+        before, last = (NOTHING, NOTHING, *done[-2:])[-2:]
         if last.kind is Kind.EQUALS and piece.kind is Kind.STOP and piece.text in {"\n", ":"}:
             continue
         if piece.kind is Kind.EQUALS and _is_pause(last) and before.kind in _NUMBER_ENDS:
@@ -51,8 +50,8 @@ def _ends_line(piece: Lexeme) -> bool:
 
 def _goes_on(behind: list[Lexeme], ahead: list[Lexeme]) -> bool:
     """Tell whether one line ends, or the next begins, with the sign of a sum."""
-    before, last = (_NOTHING, _NOTHING, *behind)[-2:]
-    following, operand = (*ahead, _NOTHING, _NOTHING)[:2]
+    before, last = (NOTHING, NOTHING, *behind)[-2:]
+    following, operand = (*ahead, NOTHING, NOTHING)[:2]
     unknown = last.kind is Kind.WORD and glued(before, last)  # "3x"
     ends = before.kind in OPERAND_ENDS and _is_sign(last) and following.kind in OPERAND_STARTS
     begins = last.kind in OPERAND_ENDS and _is_sign(following) and operand.kind in OPERAND_STARTS

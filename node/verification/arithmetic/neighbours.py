@@ -7,18 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from node.verification.arithmetic import vocabulary as words
-from node.verification.arithmetic.lexemes import Kind, Lexeme
+from node.verification.arithmetic.lexemes import NOTHING, Kind, Lexeme
 
 OPERAND_ENDS = frozenset({Kind.NUMBER, Kind.CLOSE, Kind.PERCENT, Kind.MONEY, Kind.WORD})
 OPERAND_STARTS = frozenset({Kind.NUMBER, Kind.OPEN, Kind.MONEY, Kind.FRACTION})
 _NUMBER_ENDS = frozenset({Kind.NUMBER, Kind.CLOSE, Kind.PERCENT})
 _NUMBER_STARTS = frozenset({Kind.NUMBER, Kind.MONEY})
-DETERMINERS = frozenset(
-    ["the", "these", "those", "that", "this", "his", "her", "its", "their", "our", "my", "your"]
-)
 _WORDS_OF_A_LETTER = frozenset("ai")
 _PER_LETTERS = words.LETTER_UNITS | {"s"}
-_NOTHING = Lexeme(Kind.STOP, -1, -1, "")
 
 
 def settled(found: list[Lexeme]) -> list[Lexeme]:
@@ -39,8 +35,8 @@ def glued(left: Lexeme, right: Lexeme) -> bool:
 
 
 def _settle_word(done: list[Lexeme], word: Lexeme, ahead: list[Lexeme]) -> None:
-    last = done[-1] if done else _NOTHING
-    following = ahead[0] if ahead else _NOTHING
+    last = done[-1] if done else NOTHING
+    following = ahead[0] if ahead else NOTHING
     between = last.kind in OPERAND_ENDS and following.kind in OPERAND_STARTS
     pair = (last.text, word.text)
     if pair in words.SIGN_PHRASES:
@@ -63,8 +59,8 @@ def _settle_word(done: list[Lexeme], word: Lexeme, ahead: list[Lexeme]) -> None:
 
 
 def _settle_sign(done: list[Lexeme], sign: Lexeme, ahead: list[Lexeme]) -> None:
-    last = done[-1] if done else _NOTHING
-    following = ahead[0] if ahead else _NOTHING
+    last = done[-1] if done else NOTHING
+    following = ahead[0] if ahead else NOTHING
     if sign.text == "^":
         _settle_power(done, sign, last)
     elif sign.text == "/" and _is_rate(last, following):
@@ -92,7 +88,7 @@ def _settle_power(done: list[Lexeme], sign: Lexeme, last: Lexeme) -> None:
 
 
 def _settle_number(done: list[Lexeme], number: Lexeme, _: list[Lexeme]) -> None:
-    last = done[-1] if done else _NOTHING
+    last = done[-1] if done else NOTHING
     if last.kind is Kind.WORD and last.text == "^":
         done.append(replace(number, kind=Kind.WORD))
     elif number.text in words.VULGAR and last.kind is Kind.NUMBER and not last.decimals:

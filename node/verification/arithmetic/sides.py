@@ -22,6 +22,8 @@ _UNCLEAR = frozenset(
 )
 _UNKNOWN = frozenset({Kind.OPAQUE, Kind.LETTER})
 _CHANGING = words.COUNTING | words.SHARES | words.LABELS | words.FUNCTIONS | words.SIGN_WORDS.keys()
+_MULTIPLYING = frozenset({"of", "at"})
+_YEAR_MIN = 1000
 _PASSED_OVER = words.DETERMINERS | {"of"}
 
 
@@ -162,7 +164,8 @@ def _doubt_inside(own: Sequence[Lexeme], gap: Sequence[Lexeme], after: Sequence[
     """Tell whether an expression, or what parts it from the sign, is none of plain numbers."""
     parted = len(gap) > UNIT_WORDS_MAX or any(one.kind in _UNCLEAR for one in gap)
     part_of_something = any(one.text == "of" for one in gap[:1])
-    return parted or part_of_something or _numbers_lines(own) or _counts_in_circles((*own, *after))
+    odd = _numbers_lines(own) or _is_date(own) or _counts_in_circles((*own, *after))
+    return parted or part_of_something or odd
 
 
 def _word_before(stretch: Stretch, which: int) -> tuple[str, int]:
@@ -213,6 +216,12 @@ def _numbers_lines(own: Sequence[Lexeme]) -> bool:
     return begins and own[len(numbered)].text in "+-"
 
 
+def _is_date(own: Sequence[Lexeme]) -> bool:
+    """Tell whether an expression begins with a day of a year: "12/25/2020 - 5"."""
+    barred = [one.text for one in own[1:5:2]] == ["/", "/"] and own[4].value >= _YEAR_MIN
+    return barred and all(glued(one, other) for one, other in pairwise(own[:5]))
+
+
 def _counts_in_circles(pieces: Sequence[Lexeme]) -> bool:
     """Tell whether a number is an hour of the day, or a remainder: "11 am", "1 (mod 10)"."""
     hours = any(
@@ -227,6 +236,8 @@ def _joins(earlier: Sequence[Lexeme], spoken: Sequence[str], first: Lexeme) -> b
     if not words.CONNECTIVES.isdisjoint(spoken):
         return False
     if spoken[0] == "of" and words.DETERMINERS.issuperset(spoken[1:]):
+        return True
+    if spoken[-1] in _MULTIPLYING:  # "2 packs of 6"
         return True
     if first.kind is Kind.OPEN or not words.COMPARING.isdisjoint(spoken):
         return True

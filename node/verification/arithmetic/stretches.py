@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from node.verification.arithmetic.expressions import Expression, Parser, Reading, Unreadable, starts
-from node.verification.arithmetic.lexemes import Kind, Lexeme
+from node.verification.arithmetic.lexemes import NOTHING, Kind, Lexeme
 from node.verification.arithmetic.neighbours import glued
 
 _NUMERALS = frozenset({Kind.NUMBER, Kind.OPAQUE, Kind.FRACTION})
-_NOTHING = Lexeme(Kind.STOP, -1, -1, "")
 _AS_WRITTEN = Reading()
 
 
@@ -76,7 +75,7 @@ def _with_words(pieces: Sequence[Lexeme], remarks: dict[int, int]) -> list[Lexem
     inside_until, kind = -1, Kind.WORD
     for index, piece in enumerate(pieces):
         if index > inside_until and index in remarks:
-            before = pieces[index - 1] if index else _NOTHING
+            before = pieces[index - 1] if index else NOTHING
             unknown = before.kind is Kind.NUMBER and glued(before, piece)
             inside_until, kind = remarks[index], Kind.LETTER if unknown else Kind.WORD
         if index <= inside_until:

@@ -94,7 +94,8 @@ LETTER_UNITS = frozenset("gmlh")
 `2m`, a letter is an unknown."""
 
 LABELS = _listed(
-    "step day week month year part case problem question chapter grade level page "
+    "step day week month year part case problem question chapter grade level page pages ages "
+    "from between "
     "january february march april may june july august september october november december"
 )
 """Before a number they make a name of it: "Step 1 - 3 + 2 = 5" does not subtract."""
@@ -103,7 +104,9 @@ FUNCTIONS = _listed(
     "gcd gcf hcf lcm mod modulo factorial factor factors multiple multiples divisor divisors"
 )
 """Before a number, or with "of" between, they make another one of it: "the square of 5"."""
-HALF_DAYS = frozenset({"am", "pm"})
+HALF_DAYS = frozenset({"am", "pm", "o'clock"})
+FEW = _listed("no none nothing both neither pair pairs couple couples noon midnight")
+"""Numbers that are not spelled as one."""
 MODULAR = frozenset({"mod", "modulo"})
 SCALING = {
     "dozen": 12,

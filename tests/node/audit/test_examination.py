@@ -270,3 +270,21 @@ def test_what_another_release_noted_of_its_settings_is_passed_over(
     found = examine(asked(own_life, own_life.by(1, LAST)), loaded(own_life))
 
     assert [one.stage for one in found.completions[0].verdicts] == ["top_k"]
+
+
+def test_an_incomplete_contribution_is_incomplete_whichever_stage_is_asked(
+    live: Any, tmp_path: Path, loaded: Load
+) -> None:
+    life = live(tmp_path / "texts", rounds=1, encoding=Encoding.TEXT)
+    (whole, *_) = life.heard[0]
+    (first, *rest) = whole.completions
+    spoilt = replace(whole, completions=(replace(first, text="", ended=False), *rest))
+    path = tmp_path / "spoilt.contribution"
+    path.write_bytes(b"".join(life.sealed(spoilt)))
+    saved = saved_contribution(str(path), life.data_dir)
+
+    by_all = examine(saved, loaded(life))
+    by_one = examine(saved, loaded(life), ["completeness"])
+
+    assert [one.deciding.reason for one in by_all.completions] == ["empty"] + ["incomplete"] * 2
+    assert [one.deciding.reason for one in by_one.completions] == ["incomplete"] * 3

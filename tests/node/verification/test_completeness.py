@@ -13,7 +13,7 @@ Make = Callable[..., Submission]
 def test_every_place_once_is_complete(submission: Make) -> None:
     items = [submission(index=index) for index in (1, 0)]
 
-    verdicts = Completeness(2).judge(items, own=[])
+    verdicts = Completeness(2, 64).judge(items, own=[])
 
     assert [verdict.reason for verdict in verdicts] == [Reason.CLEAN] * 2
 
@@ -32,7 +32,7 @@ def test_a_gap_or_a_repetition_refuses_all_of_it(
 ) -> None:
     items = [submission(index=place) for place in places]
 
-    verdicts = Completeness(3).judge(items, own=[])
+    verdicts = Completeness(3, 64).judge(items, own=[])
 
     assert {verdict.reason for verdict in verdicts} == {Reason.INCOMPLETE}
     assert {verdict.detail for verdict in verdicts} == {said}
@@ -44,6 +44,16 @@ def test_one_author_s_gap_is_not_another_s(submission: Make) -> None:
     whole = [submission(index=index, author="bob") for index in range(2)]
     other_prompt = [submission(index=index, prompt_index=1) for index in range(2)]
 
-    verdicts = Completeness(2).judge([submission(index=0), *whole, *other_prompt], own=[])
+    verdicts = Completeness(2, 64).judge([submission(index=0), *whole, *other_prompt], own=[])
 
     assert [verdict.reason is Reason.INCOMPLETE for verdict in verdicts] == [True, *[False] * 4]
+
+
+@pytest.mark.parametrize("length", [0, 65])
+def test_a_place_is_not_filled_by_what_cannot_be_a_sample(submission: Make, length: int) -> None:
+    """Or one of many would be chosen, and the others made unusable."""
+    items = [submission(index=0), submission(index=1, tokens=(1,) * length)]
+    longest = [submission(index=0), submission(index=1, tokens=(1,) * 64)]
+
+    assert {one.detail for one in Completeness(2, 64).judge(items, own=[])} == {"missing: [1]"}
+    assert {one.reason for one in Completeness(2, 64).judge(longest, own=[])} == {Reason.CLEAN}

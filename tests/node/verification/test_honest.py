@@ -174,7 +174,7 @@ def test_the_static_pipeline_leaves_an_honest_round_nearly_whole(
     honest: Sequence[Submission], form: Form, copies: Copies
 ) -> None:
     settings = RefusalSettings(actions={"equations": Action.WITHHOLD, "length": Action.VETO})
-    stages: list[Stage] = [Completeness(EACH), form, copies, EquationAudit(), Length()]
+    stages: list[Stage] = [Completeness(EACH, 96), form, copies, EquationAudit(), Length()]
 
     judged: Sequence[Judged] = Pipeline(stages, me="0", settings=settings).judge(honest)
     taught = what_teaches(judged, settings)

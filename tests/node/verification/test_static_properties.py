@@ -50,7 +50,7 @@ def rounds(draw: st.DrawFn) -> list[Submission]:
 
 def stages() -> list[Stage]:
     lengths = LengthSettings(references_min=2)
-    return [Completeness(4), Copies(explains=lambda _: False), EquationAudit(), Length(lengths)]
+    return [Completeness(4, 64), Copies(explains=lambda _: False), EquationAudit(), Length(lengths)]
 
 
 def flagged(items: Sequence[Submission], seed: int) -> list[Judged]:

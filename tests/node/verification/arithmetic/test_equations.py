@@ -220,3 +220,37 @@ def test_no_arithmetic_looking_text_breaks_the_reader(text: str) -> None:
 @settings(deadline=None)
 def test_no_text_at_all_breaks_the_reader(text: str) -> None:
     assert isinstance(equations(text + " = " + text), list)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1+2+3+...+10=55",
+        "So 5+10+...+50=275",
+        "1-2+3-...-10=-5",
+        "1 + 2 + ... + 10 = 55",
+        "1*2*..*5=120",
+        "pages 10-20 = 11 pages",
+        "from 3 - 5 = 2 years",
+        "2 packs of 6 + 1 = 13",
+        "3 kids at 2 each + 1 = 7",
+        "9 + 5 = 2 o'clock",
+        "12/25/2020 - 5 = 12/20/2020",
+    ],
+)
+def test_series_ranges_packs_and_days_refute_nothing(text: str) -> None:
+    assert Truth.WRONG not in [one.truth for one in equations(text)]
+
+
+@pytest.mark.parametrize(
+    "text", ["So 2 + 2 = 5...", "Well... 2 + 2 = 5", "2 + 2 = 5 of them", "12/25 + 1 = 2"]
+)
+def test_what_only_looks_like_one_of_these_is_refuted(text: str) -> None:
+    assert Truth.WRONG in [one.truth for one in equations(text)]
+
+
+@pytest.mark.parametrize("tail", ["", " =", " = x", " = the total"])
+def test_a_running_total_that_runs_on_to_no_number_confirms_nothing(tail: str) -> None:
+    first, *_ = equations(f"12 + 7 = 19 + 5{tail}")
+
+    assert first.truth is Truth.UNREAD

@@ -8,7 +8,12 @@ import pytest
 
 from node.verdict import Reason, Verdict
 from node.verification import Submission
-from node.verification.accumulation import Accumulation, AccumulationSettings, _decades
+from node.verification.accumulation import (
+    Accumulation,
+    AccumulationSettings,
+    _decades,
+    _Sum,
+)
 from node.verification.kinship import Kinship
 from node.verification.readings import Readings
 
@@ -244,3 +249,20 @@ def test_an_author_without_an_allowance_keeps_what_speaks_for_it(
         sums += [held[2] for held in stage.plain()]
 
     assert min(float(str(one)) for one in sums) < 0.0
+
+
+def test_an_older_checkpoints_sums_are_taken_up(readings: Readings) -> None:
+    """They lack whether an allowance was given."""
+    stage = Accumulation(readings)
+
+    stage.restore([["alice", 3, 1.5, 2.0, 8.0]])
+
+    assert stage.plain() == [["alice", 3, 1.5, 2.0, 8.0, False]]
+
+
+def test_an_author_whose_weights_are_known_again_has_a_fair_game_again() -> None:
+    held = _Sum(0, excess=-3.0, variance=4.0, completions=16.0, is_allowed=True)
+
+    held.fade(1, half_life=8.0)
+
+    assert held == _Sum(1)

@@ -16,6 +16,7 @@ from node.verification.defences import Ground, defence_named, pipeline_of
 from node.verification.kinship import KinshipSettings
 from node.verification.readings import Readings
 from node.verification.surprisal import Surprisal
+from node.verification.verifier import Verifier
 from node.verifying import VerifySettings
 from protocol.identity import Keypair
 from protocol.parameters import Encoding
@@ -23,6 +24,7 @@ from protocol.parameters import Encoding
 SAMPLING = SamplingParameters(top_p=0.95, tokens_max=96)
 SWARM = b"swarm"
 AUTHOR = Keypair.from_seed(bytes([1]) * 32).peer_id
+OTHER = Keypair.from_seed(bytes([2]) * 32).peer_id
 STRANGE = bytes(32)
 GROUP = 8
 ODD = "<think>the old lighthouse keeps watch over nothing much</think><answer>7</answer>"
@@ -245,3 +247,85 @@ def test_a_defence_is_known_by_its_name_and_the_nearest_is_told() -> None:
     with pytest.raises(ConfigFault) as refused:
         defence_named("papper")
     assert "'paper'" in refused.value.fix
+
+
+@pytest.mark.parametrize(("tail_mass_min", "refused"), [(1e-3, True), (1e-11, False)])
+def test_how_unlikely_a_strangers_token_may_be_is_the_operators(
+    tiny: CausalPolicy,
+    judge: Callable[..., list[Judged]],
+    tail_mass_min: float,
+    refused: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    settings = VerifySettings(mask=("*",), tail_mass_min=tail_mass_min, deviations_max=1e9)
+
+    (one, *_) = judge(group(tiny, [ODD] * GROUP, digest=STRANGE), settings=settings)
+
+    assert (said(one, Surprisal.name) == [Reason.SURPRISING_TOKEN]) is refused
+
+
+@pytest.mark.parametrize(("deviations_max", "refused"), [(8.0, True), (1e9, False)])
+def test_how_unlikely_a_strangers_whole_text_may_be_is_the_operators(
+    tiny: CausalPolicy,
+    judge: Callable[..., list[Judged]],
+    deviations_max: float,
+    refused: bool,  # noqa: FBT001 - a column of the table above
+) -> None:
+    settings = VerifySettings(mask=("*",), tail_mass_min=1e-11, deviations_max=deviations_max)
+
+    (one, *_) = judge(group(tiny, [ODD] * GROUP, digest=STRANGE), settings=settings)
+
+    assert (said(one, Surprisal.name) == [Reason.SURPRISING_WHOLE]) is refused
+
+
+@pytest.mark.parametrize(("factor", "reason"), [(1.5, Reason.OVERLONG), (3.0, Reason.CLEAN)])
+def test_how_long_a_strangers_answer_may_be_is_the_operators(
+    tiny: CausalPolicy, judge: Callable[..., list[Judged]], factor: float, reason: Reason
+) -> None:
+    """Beside answers of 10 and 30 tokens one and a half times are 45, and three times too many."""
+    (first, *_) = group(tiny, [ODD], digest=STRANGE)
+    others = [
+        replace(first, author=str(OTHER), index=at, tokens=(9,) * length)
+        for at, length in enumerate([10, 10, 10, 30, 30, 30])
+    ]
+    settings = VerifySettings(mask=("*",), length_factor=factor)
+
+    (one, *_) = judge([replace(first, tokens=(9,) * 50), *others], settings=settings)
+
+    assert said(one, "length") == [reason]
+
+
+@pytest.mark.parametrize("kinship", ["stale", "rounded"])
+def test_by_how_much_a_token_may_miss_in_the_replay_is_the_operators(
+    tiny: CausalPolicy, kinship: str
+) -> None:
+    readings = Readings(tiny, SAMPLING, swarm=SWARM, kinship=KinshipSettings(bytes_max=0))
+    named = tiny.digest() if kinship == "stale" else STRANGE
+    with changed(tiny):
+        readings.close()
+        readings.open()
+        readings.kin.now(rounded=frozenset({STRANGE}))
+        settings = VerifySettings(mask=("*",), margin_rounded=0.25, margin_stale=3.5)
+        pipeline, _ = pipeline_of(ground(tiny, readings, settings))
+        judged = pipeline.judge(group(tiny, None, digest=named))
+
+    thresholds = {
+        verdict.threshold for one in judged for verdict in one.verdicts if verdict.stage == "replay"
+    }
+    assert thresholds == {3.5 if kinship == "stale" else 0.25}
+
+
+@pytest.mark.parametrize(("kept_mib", "kinship"), [(256, "same"), (0, "stale")])
+def test_the_room_for_past_weights_is_the_operators(
+    tiny: CausalPolicy, kept_mib: int, kinship: str
+) -> None:
+    form = FormSettings(
+        encoding=Encoding.TOKENS, tokens_max=96, text_bytes_max=4096, eos_token=tiny.eos_token
+    )
+    settings = VerifySettings(kept_mib=kept_mib)
+    verifier = Verifier(tiny, SAMPLING, form=form, settings=settings, swarm=SWARM, owed=GROUP)
+    before = tiny.digest()
+    with changed(tiny):
+        verifier.close()
+        verifier.verify([])
+
+        assert verifier.readings.kin.of(before) == kinship
