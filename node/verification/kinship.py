@@ -88,6 +88,9 @@ class Kin:
         self._past: OrderedDict[bytes, Mapping[str, Tensor]] = OrderedDict()
         self._rounded: frozenset[bytes] | None = None
         self.digest = policy.digest()
+        # Asked once: to walk through a model's weights for each completion would cost more than
+        # most stages.
+        self._is_long = all(one.dtype not in _SHORTER for one in policy.model.parameters())
 
     def now(self, *, rounded: frozenset[bytes] | None = None) -> None:
         """Take note that the weights have changed.
@@ -147,7 +150,7 @@ class Kin:
     def of(self, digest: bytes) -> Kinship:
         """Return what is known of the weights of a digest."""
         if digest == self.digest or self._past.get(digest):
-            return Kinship.SAME if self._is_long() else Kinship.ROUNDED
+            return Kinship.SAME if self._is_long else Kinship.ROUNDED
         if digest in self._past:
             return Kinship.STALE
         if digest and self._rounded is None:
@@ -162,17 +165,12 @@ class Kin:
         """Let the policy hold kept weights of an earlier round for a while; nothing is copied."""
         return _holding(self._policy.model, self._past[digest])
 
-    def _is_long(self) -> bool:
-        """Tell whether all weights are in float32."""
-        parameters = self._policy.model.parameters()
-        return all(one.dtype not in _SHORTER for one in parameters)
-
     def _digests_when_rounded(self) -> frozenset[bytes]:
         model = self._policy.model
         tensors = {**dict(model.named_parameters()), **dict(model.named_buffers())}
         floats = {name: each for name, each in tensors.items() if each.is_floating_point()}
         needed = sum(each.nbytes for each in floats.values()) // 2
-        if not self._is_long() or needed > self._settings.bytes_max:
+        if not self._is_long or needed > self._settings.bytes_max:
             return frozenset()
         digests = set()
         for dtype in _SHORTER:
