@@ -22,7 +22,7 @@ _UNCLEAR = frozenset(
 )
 _UNKNOWN = frozenset({Kind.OPAQUE, Kind.LETTER})
 _CHANGING = words.COUNTING | words.SHARES | words.LABELS | words.FUNCTIONS | words.SIGN_WORDS.keys()
-_MULTIPLYING = frozenset({"of", "at"})
+_MULTIPLYING = (["of"], ["at"])
 _YEAR_MIN = 1000
 _PASSED_OVER = words.DETERMINERS | {"of"}
 
@@ -237,7 +237,7 @@ def _joins(earlier: Sequence[Lexeme], spoken: Sequence[str], first: Lexeme) -> b
         return False
     if spoken[0] == "of" and words.DETERMINERS.issuperset(spoken[1:]):
         return True
-    if spoken[-1] in _MULTIPLYING:  # "2 packs of 6"
+    if spoken[1:] in _MULTIPLYING:  # "2 packs of 6"
         return True
     if first.kind is Kind.OPEN or not words.COMPARING.isdisjoint(spoken):
         return True

@@ -95,7 +95,6 @@ LETTER_UNITS = frozenset("gmlh")
 
 LABELS = _listed(
     "step day week month year part case problem question chapter grade level page pages ages "
-    "from between "
     "january february march april may june july august september october november december"
 )
 """Before a number they make a name of it: "Step 1 - 3 + 2 = 5" does not subtract."""
