@@ -118,6 +118,7 @@ def load_config(
     for origin, layer in layers:
         for (section, key), value in layer.items():
             check_section(section, origin)
+            check_key(section, key)
             values.setdefault(section, {})[key] = value
             origins[section, key] = origin
     hints = get_type_hints(NodeConfig)
@@ -137,6 +138,24 @@ def check_section(section: str, origin: str) -> None:
     known = [one.name for one in dataclasses.fields(NodeConfig)]
     if section not in known:
         raise ConfigFault(f"{origin}: no section [{section}].", fix=nearest(section, known))
+
+
+def check_key(section: str, key: str) -> None:
+    """Refuse a key that another section has, or is.
+
+    Raises:
+        ConfigFault: Naming where it stands.
+    """
+    hints = get_type_hints(NodeConfig)
+    if key in get_type_hints(hints[section]):
+        return
+    elsewhere = [f"{name}.{key}" for name, kind in hints.items() if key in get_type_hints(kind)]
+    if key in hints:
+        keys = ", ".join(get_type_hints(hints[key]))
+        raise ConfigFault(f"[{section}] has no key {key!r}.", fix=f"[{key}] is a section: {keys}.")
+    if elsewhere:
+        fix = f"Did you mean {' or '.join(elsewhere)}?"
+        raise ConfigFault(f"[{section}] has no key {key!r}.", fix=fix)
 
 
 def read_file(path: Path) -> dict[tuple[str, str], object]:

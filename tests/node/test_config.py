@@ -90,3 +90,23 @@ def test_the_flags_to_join_name_what_the_swarm_shares_and_nothing_local() -> Non
 
 def test_a_default_swarm_needs_no_flags_to_join() -> None:
     assert swarm_flags(load_config().config) == ""
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "fix"),
+    [
+        ("verify", "judge", "[judge] is a section: backend, "),
+        ("swarm", "learning_rate", "Did you mean train.learning_rate?"),
+        ("verify", "device", "Did you mean model.device or judge.device?"),
+        ("verify", "defense", "Did you mean 'defence'?"),
+        ("verify", "zzzz", "Known here: "),
+    ],
+)
+def test_a_key_that_another_section_has_is_told_by_its_place(
+    section: str, key: str, fix: str
+) -> None:
+    with pytest.raises(ConfigFault) as refused:
+        load_config(flags={(section, key): "x"})
+
+    assert refused.value.fix.startswith(fix)
+    assert f"[{section}] has no key '{key}'" in refused.value.cause
