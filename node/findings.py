@@ -53,8 +53,8 @@ def tally(judged: Sequence[Judged], taught: Sequence[Taught]) -> dict[str, tuple
     found: dict[str, tuple[int, int]] = {}
     for one in judged:
         clean, refused = found.get(one.item.author, (0, 0))
-        if one.verdict.reason is Reason.INCOMPLETE:
-            continue  # for what another of its author's was
+        if any(said.reason is Reason.INCOMPLETE for said in one.verdicts):
+            continue  # by this node's tokenizer, which need not be its author's
         accepted = bool(one.verdicts) and one.verdicts[-1].outcome is Outcome.ACCEPT
         found[one.item.author] = (
             clean + (accepted and not one.verdict.refuses),

@@ -73,7 +73,7 @@ class Verifier:
         try:
             self._pipeline, self._refusals = pipeline_of(ground)
         except ValueError as error:
-            fix = "Name stages of that defence, and a weight from 0 to 1."
+            fix = "Name stages of that defence, each in one list."
             raise ConfigFault(f"[verify] {error}.", fix=fix) from error
 
     def verify(self, items: Sequence[Submission]) -> tuple[tuple[Judged, ...], tuple[Taught, ...]]:

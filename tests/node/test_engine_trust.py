@@ -208,3 +208,21 @@ def test_kin_only_is_refused_where_nobodys_weights_are_proven(
 
     with pytest.raises(ConfigFault, match="requires_kin"):
         Engine(replace(settings, swarm=swarm, verify=verify))
+
+
+@pytest.mark.parametrize("text", ["x " * 100, ""])
+def test_what_no_sample_can_be_here_costs_a_text_swarms_author_no_record(
+    settings: EngineSettings, text: str
+) -> None:
+    """Its own tokenizer may make less of it."""
+    engine = Engine(replace(settings, swarm=replace(SMALL, encoding=Encoding.TEXT)))
+    (first, *rest) = of_peer(engine, 0, known=True)
+    odd = replace(first.completions[0], text=text, ended=False)
+    spoilt = replace(first, completions=(odd, *first.completions[1:]))
+
+    engine.train(ME, 0, [spoilt])
+    alone = engine._standings.of(str(PEER))
+    engine.train(ME, 1, [replace(one, round_index=1) for one in rest])
+
+    assert (alone.clean, alone.refused, alone.clean_rounds) == (0, 0, 0)
+    assert engine._standings.of(str(PEER)).clean > 0
